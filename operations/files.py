@@ -1,0 +1,156 @@
+"""Manage files, folders and links: whole, atomic, and with their final owner and mode from the first moment."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from hashlib import sha256
+from io import StringIO
+from typing import Any
+
+from pyinfra import host, logger, state
+from pyinfra.api import OperationValueError, QuoteString, StringCommand, operation
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
+
+from facts.files import FileState, Managed, leftover_path
+from operations import foresight
+from operations.text import Text
+
+# The successor is built beside the target under a fixed name (so that a killed run's leftover is found again),
+# readable by nobody else until owner and mode are right, and renamed over it: a reader sees the old file or the
+# new one. A folder that stands in the way is moved aside, never deleted with what is in it.
+_INSTALL = r"""
+set -e; umask 077
+dest=$1; new=$2; owner=$3; mode=$4; check=$5
+rm -f "$new" "$new.old"; set -C; cat > "$new"; set +C
+chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
+if [ -d "$dest" ] && [ ! -L "$dest" ]; then rmdir "$dest" 2>/dev/null || mv "$dest" "$new.aside.$(date +%s)"; fi
+if [ -n "$check" ] && [ -f "$dest" ] && [ ! -L "$dest" ]; then ln "$dest" "$new.old"; fi
+mv -fT "$new" "$dest"
+if [ -n "$check" ] && ! sh -c "$check" >&2; then
+  if [ -e "$new.old" ]; then mv -fT "$new.old" "$dest"; else rm -f "$dest"; fi
+  echo "$dest was refused by '$check'; the file that was there before is back" >&2; exit 1
+fi
+rm -f "$new.old"
+"""
+
+
+def script(body: str, *arguments: object, stdin: str | None = None) -> StringCommand:
+    """Return a command that runs the shell script BODY with ARGUMENTS as ``$1`` …, and STDIN, which never shows."""
+    command = ("sh -c", QuoteString(body), "ckan-deploy", *(QuoteString(str(a)) for a in arguments))
+    return StringCommand(*command) if stdin is None else StringCommand(*command, _stdin=StringIO(stdin))
+
+
+@operation()
+def install(
+    dest: str,
+    text: Text | str,
+    owner: str = "root",
+    group: str = "root",
+    mode: int = 0o644,
+    check: str | None = None,
+) -> Generator[StringCommand, None, None]:
+    """Install a whole file in one atomic step.
+
+    + dest: absolute path; its folder must exist when the operation runs
+    + text: the file's whole text, ending in a newline (standard input would gain one)
+    + owner, group, mode: as the file has them from its first moment
+    + check: command that must succeed once the file is in place (``nginx -t``); when it fails the old file is
+      put back and the operation fails with the command's output
+
+    With ``--diff`` the difference is shown, secrets masked. Raises ``OperationValueError`` for a text without
+    a newline at its end.
+    """
+    text = text if isinstance(text, Text) else Text.plain(text)
+    if not text.secret.endswith("\n"):
+        raise OperationValueError(f"the text of {dest} must end in a newline")
+    managed = host.get_fact(Managed, path=dest)
+    wanted = FileState("regular file", mode, owner, group, sha256(text.secret.encode()).hexdigest(), None)
+    if managed.state == wanted and not managed.leftover:
+        host.noop(f"{dest} is as wanted")
+        return
+    foresight.will_touch(dest)
+    if state.config.DIFF:
+        _show_diff(dest, managed.state, wanted, text)
+    yield script(_INSTALL, dest, leftover_path(dest), f"{owner}:{group}", f"{mode:o}", check or "", stdin=text.secret)
+
+
+@operation()
+def directory(
+    path: str, owner: str = "root", group: str = "root", mode: int = 0o755
+) -> Generator[StringCommand, None, None]:
+    """Make a folder with this owner and mode.
+
+    + path: absolute path; missing parents are made, owned by root, 0755
+    + owner, group, mode: of the folder itself; what is in it is left alone
+
+    A file or link in its place is moved aside.
+    """
+    managed = host.get_fact(Managed, path=path)
+    if managed.state == FileState("directory", mode, owner, group, None, None):
+        host.noop(f"{path} is as wanted")
+        return
+    foresight.will_touch(path)
+    yield script(
+        r"""set -e
+if { [ -e "$1" ] || [ -L "$1" ]; } && { [ ! -d "$1" ] || [ -L "$1" ]; }; then mv "$1" "$4.aside.$(date +%s)"; fi
+mkdir -p "$1"; chown "$2" "$1"; chmod "$3" "$1"
+""",
+        path, f"{owner}:{group}", f"{mode:o}", leftover_path(path),
+    )  # fmt: skip
+
+
+@operation()
+def link(path: str, target: str) -> Generator[StringCommand, None, None]:
+    """Make a symbolic link.
+
+    + path: absolute path of the link; a file in its place is replaced, a folder moved aside
+    + target: what it points to, written as it is
+    """
+    managed = host.get_fact(Managed, path=path)
+    current = managed.state
+    if current is not None and current.target == target and not managed.leftover:
+        host.noop(f"{path} points to {target}")
+        return
+    foresight.will_touch(path)
+    yield script(
+        r"""set -e
+if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv "$1" "$3.aside.$(date +%s)"; fi
+ln -sfn "$2" "$3"; mv -fT "$3" "$1"
+""",
+        path, target, leftover_path(path),
+    )  # fmt: skip
+
+
+@operation()
+def absent(path: str) -> Generator[StringCommand, None, None]:
+    """Remove a file, a link or a folder that is empty.
+
+    + path: absolute path; a folder with something in it is an error when the operation runs, nothing is lost
+    """
+    managed = host.get_fact(Managed, path=path)
+    if managed.state is None and not managed.leftover:
+        host.noop(f"{path} is not there")
+        return
+    foresight.will_touch(path)
+    yield script(
+        'rm -f "$2"; if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else rm -f "$1"; fi',
+        path, leftover_path(path),
+    )  # fmt: skip
+
+
+def _show_diff(dest: str, current: FileState | None, wanted: FileState, text: Text) -> None:
+    """Print what will change, masked. The old text is read without a fact: at -vvv pyinfra prints what facts read."""
+    host.log(f"Will {'create' if current is None else 'modify'} {dest}")
+    old: list[str] = []
+    if current is not None and current.kind == "regular file":
+        arguments: dict[str, Any] = dict(host.current_op_global_arguments or {})
+        connector = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
+        _, output = host.run_shell_command(StringCommand("cat", QuoteString(dest)), **connector)
+        old = output.stdout_lines
+    for line in text.diff(old):
+        logger.info("    %s", line)
+    for what in ("kind", "mode", "owner", "group"):
+        before, after = getattr(current, what, None), getattr(wanted, what)
+        if current is not None and before != after:
+            shown = (f"{before:o}", f"{after:o}") if what == "mode" else (before, after)
+            logger.info("    %s: %s -> %s", what, *shown)

@@ -1,0 +1,68 @@
+"""What the operations of this run are going to touch, for the operations that follow them.
+
+While pyinfra prepares a run, the host is still in its old state: a service that follows a file looks fresh
+although an earlier operation of the same run will rewrite that file. So an operation that is going to change
+something notes here what it will touch, and later operations of the same host ask. During execution the notes
+are ignored: then the host itself is asked. This is what makes the plan exact.
+
+A note must be made before the operation's first ``yield``: pyinfra stops reading an operation's commands there
+while it prepares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from pyinfra import host, state
+from pyinfra.api.state import StateStage
+
+_KEY = "ckan_deploy_foreseen"
+
+
+def preparing() -> bool:
+    """Whether pyinfra is still predicting; False once commands are run on the host."""
+    return bool(state.current_stage == StateStage.Prepare)
+
+
+def will_touch(*paths: str) -> None:
+    """Note that PATHS (absolute) will be written, replaced or removed."""
+    _note("path", paths)
+
+
+def will_install(*packages: str) -> None:
+    """Note that the operating system's PACKAGES will be installed."""
+    _note("package", packages)
+
+
+def will_start(*units: str) -> None:
+    """Note that systemd UNITS or supervisor programs will be started or restarted."""
+    _note("unit", units)
+
+
+def touched(*paths: str) -> bool:
+    """Whether an earlier operation will touch one of PATHS or something below it; False during execution."""
+    if not preparing():
+        return False
+    wanted = {PurePosixPath(path) for path in paths}
+    return any(wanted.intersection((noted, *noted.parents)) for noted in map(PurePosixPath, _notes("path")))
+
+
+def installed(*packages: str) -> bool:
+    """Whether an earlier operation will install one of PACKAGES; False during execution."""
+    return preparing() and not _notes("package").isdisjoint(packages)
+
+
+def started(*units: str) -> bool:
+    """Whether an earlier operation will (re)start one of UNITS; False during execution."""
+    return preparing() and not _notes("unit").isdisjoint(units)
+
+
+def _notes(kind: str) -> set[str]:
+    notes: dict[str, set[str]] = host.connector_data.setdefault(_KEY, {})
+    return notes.setdefault(kind, set())
+
+
+def _note(kind: str, names: Iterable[str]) -> None:
+    if preparing():
+        _notes(kind).update(names)

@@ -1,0 +1,102 @@
+"""Texts for files on hosts, rendered from templates, that show their secrets masked."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from pyinfra.api.hiddenvalue import HiddenValue
+
+MASK = "*MASKED*"
+_TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+_GONE = "(a line that may have held a secret)"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A whole file's text: ``secret`` is what goes to the host, ``masked`` is what people may see."""
+
+    secret: str = field(repr=False)
+    masked: str
+
+    @classmethod
+    def plain(cls, text: str) -> Text:
+        """Return TEXT as a text without secrets."""
+        return cls(text, text)
+
+    def diff(self, current: Sequence[str]) -> list[str]:
+        """Unified diff from the CURRENT lines of the file to this text, secrets masked on both sides.
+
+        A line of a secret-bearing file that goes away may hold a secret in a form that is no longer known, so
+        it is not shown; everything else is.
+        """
+        old = list(current)
+        if MASK in self.masked:
+            known = self.masked.splitlines()
+            patterns = [
+                (re.compile(".*".join(map(re.escape, line.split(MASK)))), line) for line in known if MASK in line
+            ]
+            plain = set(known)
+            old = [
+                line if line in plain else next((m for p, m in patterns if p.fullmatch(line)), _GONE) for line in old
+            ]
+            if old == known:
+                return ["  only the value of a secret changes"]
+        lines = difflib.unified_diff(old, self.masked.splitlines(), "on the host", "wanted", lineterm="", n=2)
+        return list(lines)
+
+
+def render(template: str, *settings: object, **values: object) -> Text:
+    """Render TEMPLATE (a path below ``templates/``) twice: for the host, and masked for people.
+
+    + settings: at most one settings object, named ``settings`` in the template
+    + values: further names for the template; strings, numbers, sequences and ``HiddenValue``
+
+    An undefined name is an error, as is a secret that lost its type on the way (it would be written as its
+    mask): use the filters ``uri`` and ``ini`` on secrets, never ``~`` or ``+``.
+
+    Raises ``jinja2.UndefinedError`` and ``ValueError``.
+    """
+    if settings:
+        values = {"settings": settings[0], **values}
+    secret = _environment(reveal=True).get_template(template).render(values)
+    if MASK in secret:
+        raise ValueError(f"{template}: a secret became plain text before it was rendered; use a filter on it")
+    return Text(secret, _environment(reveal=False).get_template(template).render(values))
+
+
+@cache
+def _environment(*, reveal: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # configuration files, not HTML
+        finalize=_reveal if reveal else _mask,
+    )
+    environment.filters["uri"] = lambda value: _apply(lambda text: quote(text, safe=""), value)
+    environment.filters["ini"] = lambda value: _apply(lambda text: text.replace("%", "%%"), value)
+    return environment
+
+
+def _apply(function: object, value: object) -> object:
+    assert callable(function)
+    if isinstance(value, HiddenValue):
+        return HiddenValue(function(value.unmask()))  # type: ignore[no-untyped-call]
+    return function(str(value))
+
+
+def _reveal(value: object) -> object:
+    return value.unmask() if isinstance(value, HiddenValue) else value
+
+
+def _mask(value: object) -> object:
+    return MASK if isinstance(value, HiddenValue) else value

@@ -1,0 +1,24 @@
+"""Settings of the component postgresql."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from settings.component import Component, configured, derived, entered
+from settings.secret import Secret
+
+
+class PostgresqlSettings(Component):
+    """PostgreSQL: CKAN's database."""
+
+    prefix: ClassVar[str] = "postgresql"
+
+    port: int = configured(5432, "TCP port", ge=1, le=65535)
+    role: str = configured("ckan_default", "CKAN's role", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    database: str = configured("ckan_default", "CKAN's database", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    password: Secret = entered("Password of CKAN's role")
+    max_connections: int = configured(100, "Most connections at once", ge=20, le=5000)
+    shared_buffers: str = configured("128MB", "Memory for its cache", pattern=r"^[0-9]+(kB|MB|GB)$")
+    version: str = derived('Major version of the release\'s PostgreSQL, as "16"')
+    bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
+    clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")

@@ -1,0 +1,20 @@
+"""Settings of the component redis."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from settings.component import Component, configured, derived
+from settings.secret import Secret
+
+
+class RedisSettings(Component):
+    """Redis: CKAN's job queues and caches."""
+
+    prefix: ClassVar[str] = "redis"
+
+    port: int = configured(6379, "TCP port", ge=1, le=65535)
+    maxmemory: str = configured("256mb", "Memory for data; more is refused", pattern=r"^[0-9]+(kb|mb|gb)$")
+    bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
+    password: Secret | None = derived("Required of clients when other hosts may connect, else None")
+    clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
