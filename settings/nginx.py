@@ -20,6 +20,4 @@ class NginxSettings(Component):
     certificate_path: str = derived("PEM chain on the host")
     key_path: str = derived("PEM key on the host")
     key_stamp: tuple[str, ...] = derived("Files that a reload must follow besides nginx's own")
-    reject_handshake: bool = derived("Whether the release's nginx knows ssl_reject_handshake (1.19.4)")
-    http2_directive: bool = derived("Whether the release's nginx wants `http2 on` (1.25.1) and not `listen … http2`")
     cache_dir: str = configured("/var/cache/nginx", "Folder of the proxy caches", pattern=r"^/")

@@ -19,6 +19,5 @@ class PostgresqlSettings(Component):
     password: Secret = entered("Password of CKAN's role")
     max_connections: int = configured(100, "Most connections at once", ge=20, le=5000)
     shared_buffers: str = configured("128MB", "Memory for its cache", pattern=r"^[0-9]+(kB|MB|GB)$")
-    version: str = derived('Major version of the release\'s PostgreSQL, as "16"')
     bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
     clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")

@@ -21,7 +21,11 @@ class TlsSettings(Component):
     organization: str = configured("", "Subject: organizationName")
     email: str = configured("", "Subject alternative name: e-mail address")
     warn_days: int = configured(30, "Warn when fewer days are left", ge=0)
-    renew: bool = configured(False, "Renew the self-signed certificate now, with the same key (users pin it)")
+    renew_before: str = configured(
+        "",
+        "Renew a self-signed certificate issued before this date (YYYY-MM-DD), with the same key: users pin it",
+        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+    )
     certificate_file: str = configured("", "Controller's path of the PEM chain, for the source files")
     key_file: str = configured("", "Controller's path of the PEM key, for the source files")
     fqdn: str = derived("The portal's name")

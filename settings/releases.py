@@ -1,0 +1,41 @@
+"""The one table of differences between the operating systems that are supported.
+
+Ubuntu 24.04 is what ckan-deploy is for; Debian 12 and 13 bracket its versions and are what the lab runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a component must know about a host's operating system.
+
+    ``nginx_reject_handshake``: nginx knows ``ssl_reject_handshake`` (since 1.19.4).
+    ``nginx_http2_directive``: nginx wants ``http2 on`` (since 1.25.1) instead of ``listen … http2``.
+    ``tls_groups``: key exchange groups of Mozilla's intermediate configuration that its OpenSSL has.
+    """
+
+    codename: str
+    name: str
+    postgresql: str
+    python: str
+    java_package: str
+    nginx_reject_handshake: bool
+    nginx_http2_directive: bool
+    tls_groups: str
+
+
+_CLASSICAL = "X25519:prime256v1:secp384r1"
+
+RELEASES = {
+    release.codename: release
+    for release in (
+        Release("noble", "Ubuntu 24.04", "16", "3.12", "openjdk-17-jre-headless", True, False, _CLASSICAL),
+        Release("bookworm", "Debian 12", "15", "3.11", "openjdk-17-jre-headless", True, False, _CLASSICAL),
+        Release(
+            "trixie", "Debian 13", "17", "3.13", "openjdk-21-jre-headless", True, True, f"X25519MLKEM768:{_CLASSICAL}"
+        ),
+    )
+}
