@@ -1,0 +1,67 @@
+"""Facts about the operating system's packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api.exceptions import FactProcessError
+from typing_extensions import override
+
+# dpkg notes what it is about to do below updates/ and packages half done in its status; --audit tells the latter.
+# The lists are old when a source was changed after they were read.
+_SCRIPT = r"""
+dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n' "$@" 2>/dev/null
+[ -z "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] && [ -z "$(dpkg --audit 2>/dev/null)" ] || echo interrupted
+lists=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -printf '%T@\n' 2>/dev/null | sort -rn | head -n 1)
+sources=$(find /etc/apt/sources.list /etc/apt/sources.list.d -type f -printf '%T@\n' 2>/dev/null | sort -rn | head -n 1)
+echo "lists ${lists:-0} ${sources:-0}"
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class AptState:
+    """Versions of those asked-for packages that are installed, and what apt needs first."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+    lists_outdated: bool = False
+
+
+class Packages(FactBase[AptState]):
+    """Which of PACKAGES are installed, whether dpkg was interrupted, whether the lists are older than their sources.
+
+    + packages: names, without version
+    """
+
+    @override
+    def command(self, packages: Sequence[str]) -> StringCommand:
+        """Build the one command of this fact."""
+        return StringCommand("sh -c", QuoteString(_SCRIPT), "ckan-deploy", *map(QuoteString, packages))
+
+    @staticmethod
+    @override
+    def default() -> AptState:
+        """Nothing is installed."""
+        return AptState()
+
+    @override
+    def process(self, output: list[str]) -> AptState:
+        """Parse the lines; raises ``FactProcessError`` with the output shown."""
+        versions: dict[str, str] = {}
+        interrupted = outdated = False
+        for line in output:
+            match line.split():
+                case ["package", "ii" | "hi", name, version]:
+                    versions[name] = version
+                case ["package", *_]:
+                    pass  # known to dpkg, not installed
+                case ["interrupted"]:
+                    interrupted = True
+                case ["lists", lists, sources]:
+                    outdated = float(sources) > float(lists)
+                case _:
+                    raise FactProcessError(f"dpkg-query printed what is not understood: {line!r}")
+        return AptState(versions, interrupted, outdated)

@@ -1,0 +1,45 @@
+"""Facts about downloaded files."""
+
+from __future__ import annotations
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from typing_extensions import override
+
+
+class Checksum(FactBase[str | None]):
+    """Hexadecimal digest of a regular file, or None.
+
+    + path: absolute path
+    + algorithm: "sha256" or "sha512"
+    """
+
+    @override
+    def command(self, path: str, algorithm: str) -> StringCommand:
+        """Build the one command of this fact."""
+        quoted = QuoteString(path)
+        return StringCommand("! test -f", quoted, "||", f"{algorithm}sum", "<", quoted)
+
+    @override
+    def process(self, output: list[str]) -> str | None:
+        """Take the first word."""
+        return output[0].split()[0]
+
+
+class Unpacked(FactBase[str | None]):
+    """Checksum of the archive that a folder was unpacked from, or None.
+
+    + path: absolute path of the folder
+
+    It is None too while a killed run's rest stands beside the folder.
+    """
+
+    @override
+    def command(self, path: str) -> StringCommand:
+        """Build the one command of this fact."""
+        note, old, new = (QuoteString(path + end) for end in ("/.ckan-deploy", ".old", ".new"))
+        return StringCommand("! test -f", note, "|| test -e", old, "|| test -e", new, "|| cat", note)
+
+    @override
+    def process(self, output: list[str]) -> str | None:
+        """Take the line as it is."""
+        return output[0]

@@ -1,0 +1,76 @@
+"""Install the operating system's packages."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from facts.apt import Packages
+from operations import foresight
+from operations.files import script
+
+# An earlier run's apt may live on after its connection was cut, so locks are waited for (also the lists' lock,
+# which DPkg::Lock::Timeout does not cover). CKAN_DEPLOY_NO_START is what our policy-rc.d looks at: a package must
+# not start its service with a default configuration on a public port. needrestart must not restart anything here.
+_INSTALL = r"""
+set -e
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 CKAN_DEPLOY_NO_START=1
+outdated=$1; shift
+said=$(mktemp); trap 'rm -f "$said"' EXIT
+patiently() {
+  for i in $(seq 300); do
+    ! "$@" 2>"$said" || return 0
+    grep -q 'Could not get lock\|Unable to lock\|frontend lock' "$said" || break
+    sleep 2
+  done
+  cat "$said" >&2; return 1
+}
+get() {
+  patiently apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >/dev/null
+}
+patiently dpkg --configure -a --force-confdef --force-confold >/dev/null
+if [ $# -gt 0 ]; then
+  [ "$outdated" = no ] || get update
+  # A list that is newer than its source may still be too old for the archive: fetch it anew and try once more.
+  get install "$@" 2>/dev/null || { get update; get -f install "$@"; }
+fi
+"""
+
+
+@operation()
+def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
+    """Install those of PACKAGES that are missing, without recommended ones; versions are left alone.
+
+    + packages: names as apt knows them
+
+    The lists are refreshed only when they are older than their sources or the archive no longer has what they
+    name. A dpkg that was interrupted is repaired first. No service is started.
+    """
+    current = host.get_fact(Packages, packages=tuple(packages))
+    missing = sorted(set(packages) - set(current.versions))
+    if not missing and not current.interrupted:
+        host.noop("all packages are installed")
+        return
+    foresight.will_install(*missing)
+    yield script(_INSTALL, "yes" if current.lists_outdated else "no", *missing)
+
+
+@operation()
+def absent(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
+    """Remove those of PACKAGES that are installed; their configuration stays.
+
+    + packages: names as apt knows them
+    """
+    current = host.get_fact(Packages, packages=tuple(packages))
+    unwanted = sorted(set(packages) & set(current.versions))
+    if not unwanted:
+        host.noop("none of the packages is installed")
+        return
+    yield script(
+        "DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 "
+        'apt-get -q -y -o DPkg::Lock::Timeout=600 remove "$@" >/dev/null',
+        *unwanted,
+    )

@@ -1,0 +1,80 @@
+"""Download files and archives, checked before they are put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import OperationValueError, StringCommand, operation
+
+from facts.download import Checksum, Unpacked
+from operations import foresight
+from operations.files import script
+
+_LENGTHS = {"sha256": 64, "sha512": 128}
+
+_DOWNLOAD = r"""
+set -e; umask 022
+url=$1; dest=$2; algorithm=$3; wanted=$4
+mkdir -p "$(dirname "$dest")"; new=$dest.part; rm -f "$new"
+curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$new" -- "$url" || {
+  rm -f "$new"; echo "could not download $url" >&2; exit 1; }
+found=$("${algorithm}sum" < "$new" | cut -d' ' -f1)
+if [ "$found" != "$wanted" ]; then
+  rm -f "$new"; echo "$url has the $algorithm $found, not the wanted $wanted; nothing was installed" >&2; exit 1
+fi
+chmod 0644 "$new"; sync "$new"; mv -fT "$new" "$dest"
+"""
+_UNPACK = r"""
+set -e; umask 022
+archive=$1; dest=$2; checksum=$3
+rm -rf "$dest.new"; mkdir -p "$dest.new"
+tar -xf "$archive" -C "$dest.new" --strip-components=1 --no-same-owner
+printf '%s\n' "$checksum" > "$dest.new/.ckan-deploy"
+rm -rf "$dest.old"; [ ! -e "$dest" ] || mv -T "$dest" "$dest.old"
+mv -T "$dest.new" "$dest"; rm -rf "$dest.old"
+"""
+
+
+def split_checksum(checksum: str) -> tuple[str, str]:
+    """Return algorithm and hexadecimal digest of ``sha512:…`` or ``sha256:…``.
+
+    Raises ``OperationValueError`` for anything else.
+    """
+    algorithm, _, digest = checksum.lower().partition(":")
+    if len(digest) != _LENGTHS.get(algorithm) or set(digest) - set("0123456789abcdef"):
+        raise OperationValueError(f"not a checksum: {checksum!r}; write sha256: or sha512: and the hexadecimal digest")
+    return algorithm, digest
+
+
+@operation()
+def file(url: str, dest: str, checksum: str) -> Generator[StringCommand, None, None]:
+    """Download a file.
+
+    + url: where from; its host must be reachable from the host that is deployed
+    + dest: absolute path; a missing folder is made
+    + checksum: ``sha256:…`` or ``sha512:…``; verified before the file is renamed into place, so a wrong one
+      installs nothing
+    """
+    algorithm, digest = split_checksum(checksum)
+    if host.get_fact(Checksum, path=dest, algorithm=algorithm) == digest:
+        host.noop(f"{dest} is as wanted")
+        return
+    foresight.will_touch(dest)
+    yield script(_DOWNLOAD, url, dest, algorithm, digest)
+
+
+@operation()
+def unpacked(archive: str, dest: str, checksum: str) -> Generator[StringCommand, None, None]:
+    """Unpack a downloaded archive, without its top folder.
+
+    + archive: absolute path of a tar archive, as ``file`` put it there
+    + dest: absolute path of the folder; it appears whole, or not at all
+    + checksum: of the archive; noted in the folder, a folder with another note is replaced
+    """
+    split_checksum(checksum)
+    if host.get_fact(Unpacked, path=dest) == checksum:
+        host.noop(f"{dest} is unpacked")
+        return
+    foresight.will_touch(dest)
+    yield script(_UNPACK, archive, dest, checksum)
