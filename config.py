@@ -1,0 +1,15 @@
+"""pyinfra's own start-up file: sudo, versions, and the stop when nothing would be deployed.
+
+pyinfra itself ends with success when the inventory does not exist or ``--limit`` selects nobody.
+"""
+
+from pyinfra import config
+
+from settings.commandline import check
+
+config.SUDO = True
+config.FAIL_PERCENT = 0  # one failed host stops the run: the services of a portal need each other
+config.TEMP_DIR = "/tmp"
+config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
+
+check()

@@ -1,0 +1,37 @@
+"""What every host of a portal has."""
+
+from __future__ import annotations
+
+from pyinfra.api import deploy
+
+from operations import apt, files, service
+from operations.text import render
+from settings.base import BaseSettings
+
+# mlocate became plocate; python-is-python3 as the manual has it.
+_ADMIN_TOOLS = ("aptitude", "needrestart", "net-tools", "plocate", "python-is-python3", "screen")
+
+
+@deploy("Base")
+def base(settings: BaseSettings) -> None:
+    """Install what the other components build on."""
+    files.install(
+        name="Keep packages from starting services during a run",
+        dest="/usr/sbin/policy-rc.d",
+        text=render("base/policy-rc.d.j2"),
+        mode=0o755,
+    )
+    apt.packages(name="Install base packages", packages=["ca-certificates", "curl", "logrotate", "python3", "sudo"])
+    if settings.admin_tools:
+        apt.packages(name="Install tools for administrators", packages=_ADMIN_TOOLS)
+    files.directory(name="Make the journal's configuration folder", path="/etc/systemd/journald.conf.d")
+    files.install(
+        name="Limit the journal",
+        dest="/etc/systemd/journald.conf.d/ckan-deploy.conf",
+        text=render("base/journald.conf.j2", settings),
+    )
+    service.follow(
+        name="Run the journal with its newest configuration",
+        unit="systemd-journald.service",
+        reads=["/etc/systemd/journald.conf.d"],
+    )

@@ -1,0 +1,46 @@
+"""The lab's hosts, from its state: `python -m lab up portal` makes one.
+
+A host named after a group (redis, solr, postgresql) is that group's; all other groups are on the host `portal`.
+"""
+
+from typing import Any
+
+from lab.mirror import folder as _mirror_folder
+from lab.mirror import url as _mirror_url
+from lab.mirror_solr import SOLR_VERSION as _SOLR
+from lab.state import hosts as _hosts
+from lab.state import secrets_path as _secrets_path
+
+_Host = tuple[str, dict[str, Any]]
+
+_sha512 = _mirror_folder() / "solr" / _SOLR / f"solr-{_SOLR}.tgz.sha512"
+
+_data = {
+    host.name: {
+        "address": host.address,
+        "ssh_hostname": host.address,
+        "ssh_user": host.ssh_user,
+        "ssh_key": str(host.ssh_key),
+        "ssh_known_hosts_file": str(host.known_hosts),
+        "ssh_strict_host_key_checking": "yes",
+        "secrets_folder": str(_secrets_path()),
+        "secrets_generate": True,
+        # The lab's own Solr, assembled from Maven artefacts: `python -m lab mirror solr`.
+        "solr_mirror": f"{_mirror_url()}/solr",
+        "solr_version": _SOLR,
+        "solr_sha512": _sha512.read_text().split()[0] if _sha512.exists() else "",
+    }
+    for host in _hosts()
+}
+
+
+def _group(service: str) -> list[_Host]:
+    name = service if service in _data else "portal"
+    return [(name, _data[name])] if name in _data else []
+
+
+portal = _group("portal")
+postgresql = _group("postgresql")
+redis = _group("redis")
+solr = _group("solr")
+object_storage: list[_Host] = []

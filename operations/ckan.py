@@ -1,0 +1,129 @@
+"""Keep CKAN's database and its first sysadmin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from hashlib import sha256
+
+from pyinfra import host
+from pyinfra.api import OperationError, StringCommand, operation
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from facts.ckan import Database, DatabaseState
+from facts.files import Managed
+from operations import foresight
+from operations.files import script
+
+_STAMPS = "/var/lib/ckan-deploy/ckan"
+_UPGRADE_STAMP = f"{_STAMPS}/upgrade"
+
+# CKAN's command logs to standard error and says SUCCESS in any case; its exit status tells.
+_UPGRADE = r"""
+set -e
+ckan=$1/bin/ckan; ini=$2; stamp=$3; key=$4
+log=$(mktemp); trap 'rm -f "$log"' EXIT
+cd /; runuser -u www-data -- "$ckan" -c "$ini" db upgrade >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
+mkdir -p "$(dirname "$stamp")"; printf '%s\n' "$key" > "$stamp.new"; mv -f "$stamp.new" "$stamp"
+"""
+
+# Through CKAN's own functions, since its command line would show the password in argv. The token is written by the
+# process that made it, into a file that was private from the start.
+_SYSADMIN = r"""
+import json, os, sys
+ini, wanted = sys.argv[1], json.loads(sys.stdin.readline())
+from ckan.cli import load_config
+from ckan.config.middleware import make_app
+application = make_app(load_config(ini))
+with getattr(application, "_wsgi_app", application).test_request_context():
+    import ckan.model as model
+    import ckan.plugins.toolkit as toolkit
+    site = toolkit.get_action("get_site_user")({"ignore_auth": True}, {})["name"]
+    def context():
+        return {"ignore_auth": True, "user": site, "model": model, "session": model.Session}
+    user = model.User.get(wanted["name"])
+    if user is None:
+        values = {key: wanted[key] for key in ("name", "email", "password")}
+        toolkit.get_action("user_create")(context(), values)
+        user = model.User.get(wanted["name"])
+    user.state, user.sysadmin = "active", True
+    model.Session.add(user)
+    model.Session.commit()
+    if wanted["token"]:
+        made = toolkit.get_action("api_token_create")(context(), {"user": wanted["name"], "name": "ckan-deploy"})
+        print(made["token"])
+"""
+_RUN_SYSADMIN = r"""
+set -e; umask 077
+python=$1/bin/python; ini=$2; code=$3; token=$4; stamp=$5
+log=$(mktemp); trap 'rm -f "$log" "$token.new"' EXIT
+cd /
+if [ -n "$token" ]; then out=$token.new; rm -f "$out"; else out=/dev/null; fi
+runuser -u www-data -- "$python" -c "$code" "$ini" >"$out" 2>"$log" || { tail -n 20 "$log" >&2; exit 1; }
+[ -z "$token" ] || { test -s "$out"; mv -fT "$out" "$token"; }
+umask 022; mkdir -p "$(dirname "$stamp")"; : > "$stamp"
+"""
+
+
+@operation()
+def database(
+    path: str, ini: str, plugins: Sequence[str], lock: str, location: str
+) -> Generator[StringCommand, None, None]:
+    """Apply the migrations of CKAN and its plugins when some are pending.
+
+    + path: of CKAN's virtual environment
+    + ini: path of ckan.ini
+    + plugins: enabled plugins
+    + lock: text of the lock that the environment is built from
+    + location: host, port and name of the database, to notice that it is another one
+
+    It also runs once after each change of lock, plugins or location, since only then can the plan know before
+    what a newer CKAN brings. Raises ``OperationError`` in execution when the database does not answer.
+    """
+    key = sha256("\n".join((lock, location, *plugins)).encode()).hexdigest()
+    current = host.get_fact(Database, path=path, ini=ini, stamp=_UPGRADE_STAMP, plugins=tuple(plugins))
+    _must_reach(current, location)
+    if current.stamp == key and not current.pending and not current.missing:
+        host.noop("no migration is pending")
+        return
+    foresight.will_touch(_UPGRADE_STAMP)
+    yield script(_UPGRADE, path, ini, _UPGRADE_STAMP, key)
+
+
+@operation()
+def sysadmin(
+    path: str, ini: str, user: str, email: str, password: HiddenValue, location: str, token: str = ""
+) -> Generator[StringCommand, None, None]:
+    """Have a first sysadmin, with an API token where one is asked for; an existing user keeps its password.
+
+    + path: of CKAN's virtual environment
+    + ini: path of ckan.ini
+    + user, email, password: of the sysadmin; the password travels on standard input
+    + location: of the database, for messages
+    + token: path of a file for an API token, made once (0600, root); empty: none
+
+    Raises ``OperationError`` in execution when the database does not answer.
+    """
+    stamp = f"{_STAMPS}/sysadmin.{user}"
+    current = host.get_fact(Database, path=path, ini=ini, stamp=stamp, user=user)
+    _must_reach(current, location)
+    token_there = not token or _is_private(token)
+    known = current.sysadmin if current.reachable else current.stamp is not None
+    if known and token_there:
+        host.noop(f"{user} is a sysadmin")
+        return
+    wanted = {"name": user, "email": email, "password": password.unmask(), "token": not token_there}
+    arguments = (path, ini, _SYSADMIN, "" if token_there else token, stamp)
+    yield script(_RUN_SYSADMIN, *arguments, stdin=json.dumps(wanted))
+
+
+def _must_reach(current: DatabaseState, location: str) -> None:
+    if not current.reachable and not foresight.preparing():
+        raise OperationError(
+            f"CKAN's database at {location} does not answer {host.name}; see `journalctl -u 'postgresql@*'` there"
+        )
+
+
+def _is_private(path: str) -> bool:
+    state = host.get_fact(Managed, path=path).state
+    return state is not None and (state.kind, state.mode, state.owner) == ("regular file", 0o600, "root")

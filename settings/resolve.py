@@ -1,0 +1,293 @@
+"""Resolve the settings of all hosts of an inventory at once, or say everything that is wrong with them.
+
+The result is one frozen object per host that holds a settings object for each of its components. Nothing here
+asks a host: everything comes from the inventory, group data and the secret store.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+from pyinfra.api import Inventory
+from pyinfra.api.exceptions import PyinfraError
+
+from settings.base import BaseSettings
+from settings.ckan import CkanSettings
+from settings.component import Component
+from settings.locks import schema
+from settings.nginx import NginxSettings
+from settings.portal import PortalSettings
+from settings.postgresql import PostgresqlSettings
+from settings.redis import RedisSettings
+from settings.secret import Secret
+from settings.solr import SolrSettings
+from settings.sources import HostSource, from_inventory
+from settings.store import SecretStore
+from settings.tls import TlsSettings
+from settings.uwsgi import UwsgiSettings
+
+LOOPBACK = "127.0.0.1"
+SERVICES = ("portal", "postgresql", "redis", "solr")
+GROUPS = (*SERVICES, "object_storage")
+COMPONENTS: tuple[type[Component], ...] = (
+    PortalSettings,
+    BaseSettings,
+    PostgresqlSettings,
+    RedisSettings,
+    SolrSettings,
+    CkanSettings,
+    UwsgiSettings,
+    TlsSettings,
+    NginxSettings,
+)
+_OWN_NAMES = frozenset({"address", "secrets_folder", "secrets_generate"})
+_CERTIFICATES = "/etc/ssl/certs"
+_KEYS = "/etc/ssl/private"
+
+C = TypeVar("C", bound=Component)
+
+
+class SettingsError(PyinfraError):
+    """Everything that is wrong with the settings of an inventory, one sentence a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(["the settings are not complete or not right; nothing was changed:", *problems]))
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """Settings of the components that one host has; None where it has not that component."""
+
+    address: str
+    base: BaseSettings
+    postgresql: PostgresqlSettings | None = None
+    redis: RedisSettings | None = None
+    solr: SolrSettings | None = None
+    ckan: CkanSettings | None = None
+    uwsgi: UwsgiSettings | None = None
+    tls: TlsSettings | None = None
+    nginx: NginxSettings | None = None
+
+
+@cache
+def of_inventory(inventory: Inventory) -> dict[str, HostSettings]:
+    """Return the settings of all hosts of a pyinfra inventory by name, resolved once. Raises ``SettingsError``."""
+    hosts = from_inventory(inventory)
+    return resolve(hosts, store_for(hosts))
+
+
+def resolve(hosts: Mapping[str, HostSource], store: SecretStore) -> dict[str, HostSettings]:
+    """Return the settings of all HOSTS by name.
+
+    Raises ``SettingsError`` with all problems at once: unknown or derived names, wrong values, missing secrets and
+    addresses, groups without their host.
+    """
+    return _Resolution(hosts, store).run()
+
+
+def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
+    """Return the secret store that the inventory names: ``secrets_folder`` and, in the lab, ``secrets_generate``.
+
+    Without ``secrets_folder`` it is ``secrets`` in the working directory.
+    """
+    data = next(iter(hosts.values())).data if hosts else {}
+    return SecretStore(Path(data.get("secrets_folder", "secrets")), generate=bool(data.get("secrets_generate", False)))
+
+
+class _Resolution:
+    """One resolution; collects problems instead of stopping at the first."""
+
+    def __init__(self, hosts: Mapping[str, HostSource], store: SecretStore) -> None:
+        self.hosts = hosts
+        self.store = store
+        self.problems: list[str] = []
+        self.failures: list[ValidationError] = []
+        self.secrets: dict[str, Secret | None] = {}
+
+    def run(self) -> dict[str, HostSettings]:
+        for name, host in self.hosts.items():
+            self._check_names(name, host)
+            self._check_address(name, host)
+        places = {service: self._place(service) for service in SERVICES}
+        if any(host.groups and "object_storage" in host.groups for host in self.hosts.values()):
+            self.problems.append("group object_storage: there is no such component yet; leave the group empty")
+        found = {service: place for service, place in places.items() if place is not None}
+        result = self._components(found) if len(found) == len(places) else {}
+        self.problems += self.store.problems
+        if self.problems:
+            raise SettingsError(list(dict.fromkeys(self.problems)))
+        if self.failures:
+            raise self.failures[0]
+        return result
+
+    def _components(self, places: dict[str, str]) -> dict[str, HostSettings]:
+        portal_host = places["portal"]
+        address = {service: str(self.hosts[place].data.get("address")) for service, place in places.items()}
+        portal = self._build(PortalSettings, portal_host)
+        users = {  # addresses of other hosts that use a service: the portal, unless it is the same host
+            service: () if place == portal_host else (address["portal"],) for service, place in places.items()
+        }
+        reach = {service: address[service] if users[service] else LOOPBACK for service in places}
+        binds = {service: (LOOPBACK, reach[service]) if users[service] else (LOOPBACK,) for service in places}
+
+        postgresql = self._build(
+            PostgresqlSettings,
+            places["postgresql"],
+            password=self._secret("postgresql_password"),
+            bind=binds["postgresql"],
+            clients=users["postgresql"],
+        )
+        redis = self._build(
+            RedisSettings,
+            places["redis"],
+            password=self._secret("redis_password") if users["redis"] else None,
+            bind=binds["redis"],
+            clients=users["redis"],
+        )
+        solr = self._build(
+            SolrSettings,
+            places["solr"],
+            bind=reach["solr"],
+            clients=users["solr"],
+            schema_requirement=schema()["requirement"],
+            schema_sha256=schema()["sha256"],
+        )
+        base = {name: self._build(BaseSettings, name) for name in self.hosts}
+        data = self.hosts[portal_host].data
+        ckan = self._build(
+            CkanSettings,
+            portal_host,
+            fqdn=portal.fqdn,
+            upload_limit=portal.upload_limit,
+            version=schema()["version"],
+            secret_key=self._secret("ckan_secret_key"),
+            smtp_password=self._secret("ckan_smtp_password") if data.get("ckan_smtp_user") else None,
+            sysadmin_password=self._secret("ckan_sysadmin_password") if data.get("ckan_sysadmin") else None,
+            database_host=reach["postgresql"],
+            database_port=postgresql.port,
+            database_role=postgresql.role,
+            database_name=postgresql.database,
+            database_password=postgresql.password,
+            redis_host=reach["redis"],
+            redis_port=redis.port,
+            redis_password=redis.password,
+            solr_url=solr.url,
+        )
+        local = tuple(service for service in ("postgresql", "redis", "solr") if not users[service])
+        uwsgi = self._build(UwsgiSettings, portal_host, upload_limit=portal.upload_limit, local_services=local)
+        certificate, key = f"{_CERTIFICATES}/{portal.fqdn}.pem", f"{_KEYS}/{portal.fqdn}.key"
+        tls = self._build(
+            TlsSettings,
+            portal_host,
+            fqdn=portal.fqdn,
+            addresses=(address["portal"],),
+            certificate_path=certificate,
+            key_path=key,
+        )
+        nginx = self._build(
+            NginxSettings,
+            portal_host,
+            flavour=portal.flavour,
+            fqdn=portal.fqdn,
+            upstream=f"{LOOPBACK}:{uwsgi.port}",
+            upload_limit=portal.upload_limit,
+            certificate_path=certificate,
+            key_path=key,
+        )
+        return {
+            name: HostSettings(
+                address=str(self.hosts[name].data.get("address")),
+                base=own_base,
+                postgresql=postgresql if name == places["postgresql"] else None,
+                redis=redis if name == places["redis"] else None,
+                solr=solr if name == places["solr"] else None,
+                ckan=ckan if name == portal_host else None,
+                uwsgi=uwsgi if name == portal_host else None,
+                tls=tls if name == portal_host else None,
+                nginx=nginx if name == portal_host else None,
+            )
+            for name, own_base in base.items()
+        }
+
+    def _build(self, component: type[C], host: str, **computed: Any) -> C:
+        """Make the settings object of COMPONENT from HOST's data and COMPUTED values.
+
+        When something is wrong it is noted, and an object that was not checked stands in, so that the search for
+        problems goes on; it never leaves this class.
+        """
+        data = self.hosts[host].data
+        names = {field: f"{component.prefix}_{field}" for field in component.model_fields}
+        values = {field: data[name] for field, name in names.items() if name in data} | computed
+        try:
+            return component(**values)
+        except ValidationError as error:
+            self.failures.append(error)
+            for item in error.errors():
+                if item["loc"] and item["loc"][0] not in computed:  # a computed value is wrong because of another
+                    self._explain(component, host, item)
+            return cast(C, component.model_construct(**(dict.fromkeys(component.model_fields) | values)))
+
+    def _explain(self, component: type[Component], host: str, item: Any) -> None:
+        place = ".".join(str(part) for part in item["loc"]) or "?"
+        name = f"{component.prefix}_{place}"
+        top = f"{component.prefix}_{item['loc'][0]}" if item["loc"] else name
+        if item["type"] == "missing":
+            description = component.model_fields[str(item["loc"][0])].description
+            self.problems.append(f"{name} is missing for {host}: {description}; set it in group_data/ or the inventory")
+            return
+        source = self.hosts[host]
+        value = source.data.get(top)
+        shown = "" if value is None or isinstance(value, Secret) else f" = {value!r}"
+        self.problems.append(f"{name}{shown} ({source.origin(top)}): {item['msg'].removeprefix('Value error, ')}")
+
+    def _secret(self, name: str) -> Secret | None:
+        if name not in self.secrets:
+            self.secrets[name] = self.store.get(name)
+        return self.secrets[name]
+
+    def _place(self, service: str) -> str | None:
+        """Name of the one host in the group SERVICE."""
+        names = [name for name, host in self.hosts.items() if service in host.groups]
+        if len(names) == 1:
+            return names[0]
+        found = "no host" if not names else f"{len(names)} hosts ({', '.join(names)})"
+        self.problems.append(
+            f'group {service}: it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory'
+        )
+        return None
+
+    def _check_address(self, name: str, host: HostSource) -> None:
+        address = host.data.get("address")
+        try:
+            ipaddress.ip_address(str(address))
+        except ValueError:
+            what = "has no address" if address is None else f"has the address {address!r}, which is no IP address"
+            self.problems.append(
+                f'host {name} {what}; write `("{name}", {{"address": "192.0.2.1"}})` with its own in the inventory'
+            )
+
+    def _check_names(self, host_name: str, host: HostSource) -> None:
+        kinds = {
+            f"{component.prefix}_{field}": (component.kind(field), component.model_fields[field].annotation)
+            for component in COMPONENTS
+            for field in component.model_fields
+        }
+        for name in sorted(host.data):
+            if name.startswith(("_", "ssh_", "fake_")) or name in _OWN_NAMES:
+                continue
+            if name not in kinds:
+                near = get_close_matches(name, kinds, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                self.problems.append(f"{name} ({host.origin(name)}) is no setting{hint}")
+            elif kinds[name][0] == "derived":
+                self.problems.append(f"{name} ({host.origin(name)}) is computed and cannot be set")
+            elif kinds[name][0] == "entered" and "Secret" in str(kinds[name][1]):
+                self.problems.append(f"{name} ({host.origin(name)}) is a secret: put it into the secret store instead")

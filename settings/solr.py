@@ -1,0 +1,39 @@
+"""Settings of the component solr."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from settings.component import Component, configured, derived
+
+# The digest of the full distribution as Apache's own container image pins it (apache/solr-docker, 9.10).
+_SHA512 = (
+    "23915ba0c9eba81d9ed7dd46bf3dfa748a1cf12cfd1d2bc3c37e3022893b8d45"
+    "a6d6dc078ee79e33c0367191c3e4f2d1df3c6f5705331ccfe13d6b1287812eb0"
+)
+
+
+class SolrSettings(Component):
+    """Solr: the search. Solr 9; CKAN 2.11 does not document Solr 10."""
+
+    prefix: ClassVar[str] = "solr"
+
+    version: str = configured("9.10.1", "Version of the distribution", pattern=r"^9\.[0-9]+\.[0-9]+$")
+    sha512: str = configured(_SHA512, "SHA-512 of solr-VERSION.tgz", pattern=r"^[0-9a-f]{128}$")
+    mirror: str = configured(
+        "https://archive.apache.org/dist/solr/solr",
+        "Where VERSION/solr-VERSION.tgz is downloaded",
+        pattern=r"^https?://",
+    )
+    port: int = configured(8983, "TCP port", ge=1, le=65535)
+    heap: str = configured("512m", "Java heap", pattern=r"^[0-9]+[mg]$")
+    core: str = configured("ckan", "Name of CKAN's core", pattern=r"^[a-z][a-z0-9_]*$")
+    bind: str = derived("Address to listen on: loopback, or the host's where another host needs it")
+    clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
+    schema_requirement: str = derived("Line of the CKAN lock whose wheel holds the schema")
+    schema_sha256: str = derived("SHA-256 of that schema")
+
+    @property
+    def url(self) -> str:
+        """URL of CKAN's core."""
+        return f"http://{self.bind}:{self.port}/solr/{self.core}"
