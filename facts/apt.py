@@ -9,6 +9,8 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 # dpkg notes what it is about to do below updates/ and packages half done in its status; --audit tells the latter.
 # The lists are old when a source was changed after they were read.
 _SCRIPT = r"""
@@ -22,7 +24,7 @@ exit 0
 
 
 @dataclass(frozen=True)
-class AptState:
+class AptState(Value):
     """Versions of those asked-for packages that are installed, and what apt needs first."""
 
     versions: dict[str, str] = field(default_factory=dict)

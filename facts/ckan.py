@@ -10,6 +10,8 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 _VERSION = r"""
 if [ -x "$1/bin/python" ]; then
   printf 'venv %s\n' "$("$1/bin/python" -I -c 'import importlib.metadata as m; print(m.version("ckan"))' 2>/dev/null)"
@@ -32,7 +34,7 @@ def heads(pattern):
     revisions, followed = set(), set()
     for path in glob.glob(pattern):
         text = open(path).read()
-        found = re.search(r"^revision\s*(?::[^=]+)?=\s*[\"'](\w+)[\"']", text, re.M)
+        found = re.search(r"^revision\s*(?::[^=]+)?=\s*[uU]?[\"'](\w+)[\"']", text, re.M)
         if found:
             revisions.add(found.group(1))
             down = re.search(r"^down_revision\s*(?::[^=]+)?=\s*(.+)$", text, re.M)
@@ -75,7 +77,7 @@ print(json.dumps(answer))
 
 
 @dataclass(frozen=True)
-class CkanVersion:
+class CkanVersion(Value):
     """Version of CKAN in the environment, and of the package python-ckan; None where there is none."""
 
     environment: str | None = None
@@ -109,7 +111,7 @@ class Version(FactBase[CkanVersion]):
 
 
 @dataclass(frozen=True)
-class DatabaseState:
+class DatabaseState(Value):
     """CKAN's database as seen from the portal.
 
     ``missing``: the server answers, but has no such database. ``pending``: sources of unapplied migrations.

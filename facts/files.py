@@ -8,9 +8,11 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 
 @dataclass(frozen=True)
-class FileState:
+class FileState(Value):
     """One path as it is on the host; ``kind`` is stat's word: "regular file", "directory", "symbolic link" …"""
 
     kind: str
@@ -22,7 +24,7 @@ class FileState:
 
 
 @dataclass(frozen=True)
-class ManagedState:
+class ManagedState(Value):
     """A path that ckan-deploy manages: what is there, and whether a killed run left a file beside it."""
 
     state: FileState | None

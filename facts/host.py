@@ -8,9 +8,11 @@ from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 
 @dataclass(frozen=True)
-class HostState:
+class HostState(Value):
     """Release ("noble") and its full name, architecture, init system, memory in MiB, free space of / in GiB."""
 
     codename: str

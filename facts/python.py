@@ -10,6 +10,8 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 # Run by the environment's own interpreter; a half-written or foreign environment makes it fail, which is an answer.
 _LIST = """
 import importlib.metadata as m, json, sys
@@ -25,7 +27,7 @@ printf 'system %s\n' "$(python3 -c 'import sys; print("%d.%d" % sys.version_info
 
 
 @dataclass(frozen=True)
-class EnvironmentState:
+class EnvironmentState(Value):
     """A virtual environment: the slot that its path leads to, the slots that exist, and what is installed."""
 
     slot: str | None = None

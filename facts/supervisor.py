@@ -10,6 +10,8 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 # Asked over supervisor's own socket: its command line tool waits where it should only tell. Starts come from
 # /proc, since supervisor's times are whole seconds.
 CONNECT = """
@@ -57,7 +59,7 @@ def configuration_path(program: str) -> str:
 
 
 @dataclass(frozen=True)
-class ProcessState:
+class ProcessState(Value):
     """One process of a program; ``state`` is supervisor's word, ``started`` seconds since the epoch."""
 
     name: str
@@ -67,7 +69,7 @@ class ProcessState:
 
 
 @dataclass(frozen=True)
-class ProgramState:
+class ProgramState(Value):
     """A program: whether supervisor answers, its processes, and the newest change of what they read."""
 
     supervisor_running: bool = False

@@ -9,6 +9,8 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.value import Value
+
 # A process's start is computed from the boot clock: systemd's own times say when it learned of a forking
 # service's main process, which is later; a file written in between would be missed.
 PROCESS_START = r"""
@@ -38,7 +40,7 @@ echo "Newest=$(newest "$@" $(get FragmentPath) $(get DropInPaths))"
 
 
 @dataclass(frozen=True)
-class UnitState:
+class UnitState(Value):
     """A unit: its states in systemd's words, and times in seconds since the epoch (None: not known)."""
 
     load: str = "not-found"

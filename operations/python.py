@@ -15,6 +15,9 @@ from facts.python import Environment
 from operations import foresight
 from operations.files import script
 
+# What builds packages that have no wheel, with what that needs itself.
+_TOOLS = ("packaging", "pip", "setuptools", "setuptools-scm", "typing-extensions", "wheel")
+
 # Build tools come first, from the same lock, and nothing is built in isolation: an isolated build would fetch
 # setuptools without a hash. The environment is built where it will run (its scripts name their interpreter) and
 # the path is switched to it in one rename, so that a kill leaves the old environment or the new one. A builder
@@ -32,7 +35,7 @@ fi
 case "$(readlink "$path")" in *.a) dest=$path.b;; *) dest=$path.a;; esac
 rm -rf "$dest"; python3 -m venv "$dest"
 cat > "$dest/ckan-deploy.lock"
-awk '/^[A-Za-z0-9]/ { tool = ($0 ~ /^(pip|setuptools|wheel)==/) } tool' "$dest/ckan-deploy.lock" > "$dest/tools.lock"
+awk -v tools="$2" '/^[A-Za-z0-9]/ { tool = ($0 ~ tools) } tool' "$dest/ckan-deploy.lock" > "$dest/tools.lock"
 pip() { "$dest/bin/python" -m pip --no-input --disable-pip-version-check -q "$@" 9>&-; }
 [ ! -s "$dest/tools.lock" ] || pip install --require-hashes --no-deps -r "$dest/tools.lock"
 pip install --require-hashes --no-deps --no-build-isolation -r "$dest/ckan-deploy.lock"
@@ -95,7 +98,7 @@ def environment(path: str, lock: str, extra: bool = False) -> Generator[StringCo
         host.noop(f"{path} holds what its lock says")
         return
     foresight.will_touch(path)
-    yield script(_BUILD, path, stdin=lock)
+    yield script(_BUILD, path, rf"^({'|'.join(_TOOLS)})==", stdin=lock)
 
 
 @operation()
