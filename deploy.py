@@ -23,20 +23,20 @@ from settings.resolve import of_inventory
 settings = of_inventory(host.inventory)[host.name]
 release = preflight(settings)
 
-base(settings.base)
+base(settings=settings.base)
 if settings.postgresql:
-    postgresql(settings.postgresql, release)
+    postgresql(settings=settings.postgresql, release=release)
 if settings.redis:
-    redis(settings.redis)
+    redis(settings=settings.redis)
 if settings.solr:
-    solr(settings.solr, release)
+    solr(settings=settings.solr, release=release)
 if settings.ckan:
-    ckan(settings.ckan, release)
+    ckan(settings=settings.ckan, release=release)
 if settings.uwsgi:
-    uwsgi(settings.uwsgi, release)
+    uwsgi(settings=settings.uwsgi, release=release)
 if settings.tls:
-    tls(settings.tls)
+    tls(settings=settings.tls)
 if settings.nginx:
-    nginx(settings.nginx, release)
+    nginx(settings=settings.nginx, release=release)
 if settings.ckan and settings.nginx:
-    smoke(settings.ckan, settings.nginx)
+    smoke(ckan=settings.ckan, nginx=settings.nginx)

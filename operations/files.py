@@ -122,13 +122,15 @@ ln -sfn "$2" "$3"; mv -fT "$3" "$1"
 
 
 @operation()
-def absent(path: str) -> Generator[StringCommand, None, None]:
+def absent(path: str, package: str = "") -> Generator[StringCommand, None, None]:
     """Remove a file, a link or a folder that is empty.
 
     + path: absolute path; a folder with something in it is an error when the operation runs, nothing is lost
+    + package: name of the package that brings the file, where one does: then the plan knows that there will be
+      something to remove once an earlier operation has installed it
     """
     managed = host.get_fact(Managed, path=path)
-    if managed.state is None and not managed.leftover:
+    if managed.state is None and not managed.leftover and not (package and foresight.installed(package)):
         host.noop(f"{path} is not there")
         return
     foresight.will_touch(path)

@@ -20,7 +20,7 @@ Kind = Literal["configured", "entered", "derived"]
 class Component(BaseModel):
     """Base of all settings classes: frozen, and strict about names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, regex_engine="python-re")
 
     prefix: ClassVar[str]
 

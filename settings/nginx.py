@@ -152,7 +152,7 @@ def older_than(version: str) -> str:
                     choices.append(rf"{shorter}(?![0-9]|\.[0-9])")
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
-    optional = r"(?:\.0){0,%d}" % (3 - len(numbers))
+    optional = rf"(?:\.0){{0,{3 - len(numbers)}}}"
     choices.append(r"\.".join(str(n) for n in numbers) + optional + _PRE_RELEASE)
     return "|".join(choices)
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from settings.component import Component, configured, entered
 
 # A host name of at least two labels, as RFC 1123 allows them.
-FQDN = r"^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+FQDN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 
 class PortalSettings(Component):
@@ -15,7 +15,7 @@ class PortalSettings(Component):
 
     prefix: ClassVar[str] = "portal"
 
-    fqdn: str = entered("Name under which people reach the portal, without https://", pattern=FQDN)
+    fqdn: str = entered("Name under which people reach the portal, without https://", pattern=FQDN, max_length=253)
     flavour: Literal["ckan"] = configured("ckan", "Kind of portal: ckan (plain); dcor is not built yet")
     upload_limit: int = configured(
         1024, "Largest upload, MiB; one limit for nginx, uWSGI and CKAN alike", ge=1, le=1024 * 1024

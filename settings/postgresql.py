@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import field_validator
+
 from settings.component import Component, configured, derived, entered
 from settings.secret import Secret
 
@@ -21,3 +23,11 @@ class PostgresqlSettings(Component):
     shared_buffers: str = configured("128MB", "Memory for its cache", pattern=r"^[0-9]+(kB|MB|GB)$")
     bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
     clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
+
+    @field_validator("password")
+    @classmethod
+    def _ascii(cls, password: Secret) -> Secret:
+        text: str = password.unmask()
+        if not text or not all(" " <= character <= "~" for character in text):
+            raise ValueError("must be of printable ASCII characters, and not empty")
+        return password

@@ -188,6 +188,7 @@ class _Resolution:
             TlsSettings,
             portal_host,
             fqdn=portal.fqdn,
+            aliases=tuple(data.get("nginx_aliases", ())),
             addresses=(address["portal"],),
             certificate_path=certificate,
             key_path=key,
@@ -201,6 +202,7 @@ class _Resolution:
             upload_limit=portal.upload_limit,
             certificate_path=certificate,
             key_path=key,
+            self_signed=tls.source == "self-signed",
         )
         return {
             name: HostSettings(

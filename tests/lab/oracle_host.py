@@ -1,0 +1,154 @@
+"""Runs on a lab host as root, from standard input, and prints the host's state as JSON; see oracle.py.
+
+What changes by itself is left out: logs, indexes, data, caches, sessions, and the services that timers start.
+"""
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import subprocess
+from typing import Any
+
+ROOTS = [
+    "/etc",
+    "/opt",
+    "/root",
+    "/usr/bin/ckan",
+    "/usr/sbin/policy-rc.d",
+    "/usr/lib/ckan",
+    "/usr/local",
+    "/home",
+    "/var/lib/ckan-deploy",
+    "/var/cache/ckan-deploy",
+    "/var/solr",
+    "/var/lib/ckan",
+    "/run/ckan-deploy",
+    "/var/cache/nginx",
+    "/var/spool/cron",
+]
+NOISE = re.compile(
+    r"^/var/solr/logs/|^/var/solr/data/[^/]+/data(/|$)|^/var/lib/ckan/[^/]+/|/__pycache__(/|$)|^/var/cache/nginx/"
+    r"|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
+)
+# Services that timers and logins start.
+TIMED = re.compile(
+    r"^(apt-|dpkg-db|man-db|fstrim|logrotate|e2scrub|user@|user-runtime|session|phpsessionclean|update-notifier|motd"
+    r"|ssh@|sshd@|polkit|packagekit|run-|systemd-(tmpfiles|hostnamed|timedated|localed|update))"
+)
+SERVICE_USERS = ("www-data", "solr", "redis", "postgres")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+
+def describe(path: str) -> dict[str, Any]:
+    s = os.lstat(path)
+    try:
+        owner = pwd.getpwuid(s.st_uid).pw_name
+        group = grp.getgrgid(s.st_gid).gr_name
+    except KeyError:
+        owner, group = str(s.st_uid), str(s.st_gid)
+    found: dict[str, Any] = {"mode": oct(s.st_mode), "owner": owner, "group": group}
+    if os.path.islink(path):
+        found["target"] = os.readlink(path)
+    elif os.path.isfile(path):
+        with open(path, "rb") as file:
+            found["sha256"] = hashlib.sha256(file.read()).hexdigest()
+        found["mtime"] = s.st_mtime_ns
+    return found
+
+
+def files() -> dict[str, Any]:
+    found = {}
+    for root in ROOTS:
+        if os.path.lexists(root):
+            found[root] = describe(root)
+        for folder, folders, names in os.walk(root):
+            folders[:] = [f for f in folders if not NOISE.search(os.path.join(folder, f))]
+            for name in folders + names:
+                path = os.path.join(folder, name)
+                if not NOISE.search(path):
+                    found[path] = describe(path)
+    return found
+
+
+def units() -> dict[str, Any]:
+    properties = "Id,InvocationID,ActiveState,UnitFileState,MainPID,NRestarts"
+    found = {}
+    for block in run("systemctl", "show", "*.service", "-p", properties).split("\n\n"):
+        unit: dict[str, Any] = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if unit.get("Id") and not TIMED.match(unit["Id"]):
+            found[unit.pop("Id")] = unit
+    return found
+
+
+def processes() -> dict[str, Any]:
+    found = {}
+    for line in run("ps", "-eo", "pid=,user=,args=").splitlines():
+        pid, user, rest = line.split(None, 2)
+        if user in SERVICE_USERS and "postgres: " not in rest:  # a backend per connection comes and goes
+            with open(f"/proc/{pid}/stat") as file:
+                started = file.read().rpartition(")")[2].split()[19]
+            found[pid] = f"{user} {started} {rest}"
+    return found
+
+
+def psql(query: str, database: str = "postgres") -> list[str]:
+    return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", database, "-c", query).splitlines()
+
+
+def databases() -> dict[str, Any]:
+    if not os.path.exists("/usr/bin/psql"):
+        return {}
+    return {
+        "roles": psql(
+            "select rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolreplication, rolbypassrls,"
+            " md5(coalesce(rolpassword, '')) from pg_authid where rolname !~ '^pg_' order by 1"
+        ),
+        "databases": psql(
+            "select datname, pg_get_userbyid(datdba), pg_encoding_to_char(encoding) from pg_database order by 1"
+        ),
+        "tables": psql(
+            "select tablename, tableowner from pg_tables where schemaname = 'public' order by 1", "ckan_default"
+        ),
+        "settings": psql("select name, setting from pg_settings where source = 'configuration file' order by 1"),
+    }
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if os.path.exists("/etc/default/solr.in.sh"):
+        with open("/etc/default/solr.in.sh") as file:
+            settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
+        base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/"
+        schema = run("curl", "-s", base + "ckan/schema?wt=schema.xml")
+        found["solr schema"] = hashlib.sha256(schema.encode()).hexdigest() if "<schema" in schema else schema
+        cores = run("curl", "-s", base + "admin/cores?action=STATUS&wt=json")
+        found["solr cores"] = sorted(json.loads(cores)["status"]) if cores else []
+    if os.path.exists("/etc/redis/redis.conf"):
+        with open("/etc/redis/redis.conf") as file:
+            password = re.search(r"^requirepass +(\S+)", file.read(), re.M)
+        os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
+        found["redis"] = run("redis-cli", "config", "get", "*").splitlines()
+    return found
+
+
+def packages() -> dict[str, str]:
+    lines = run("dpkg-query", "-W", "-f", "${Package}:${Architecture}\t${db:Status-Abbrev}${Version}\n").splitlines()
+    return dict(line.split("\t") for line in lines)  # type: ignore[arg-type, misc]
+
+
+state = {
+    "files": files(),
+    "packages": packages(),
+    "units": units(),
+    "processes": processes(),
+    "databases": databases(),
+    "services": services(),
+    "sockets": {"listening": sorted({line.split()[3] for line in run("ss", "-Hltn").splitlines()})},
+}
+print(json.dumps(state))
