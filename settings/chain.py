@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -61,7 +62,9 @@ def trusted_roots() -> tuple[x509.Certificate, ...]:
     for file in files:
         for block in _blocks(file.read_text(errors="replace")) if file.is_file() else ():
             try:
-                root = x509.load_pem_x509_certificate(block.encode())
+                with warnings.catch_warnings():  # some roots have serial numbers that are not allowed any more
+                    warnings.simplefilter("ignore")
+                    root = x509.load_pem_x509_certificate(block.encode())
             except ValueError:
                 continue
             roots[root.fingerprint(SHA256())] = root

@@ -1,0 +1,160 @@
+"""PostgreSQL's facts, operations, templates and settings."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pyinfra_testing.operations
+import pytest
+from pydantic import ValidationError
+from pyinfra.api import FactProcessError, OperationError
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_host, ctx_state
+from pyinfra_testing.facts import make_fact_tests
+from pyinfra_testing.operations import make_operation_tests
+from pyinfra_testing.util import FakeState, create_host, parse_value
+
+import facts.postgresql
+import operations.postgresql
+from deploys.postgresql import _network
+from facts.postgresql import Database, DatabaseState, Role, RoleState
+from operations.text import render
+from settings.postgresql import PostgresqlSettings
+from settings.secret import Secret
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def hidden(text: str) -> Secret:
+    return Secret(text)  # type: ignore[no-untyped-call]
+
+
+def secret(value: Any) -> Any:
+    """Fixtures write a secret as ``secret:…``."""
+    if isinstance(value, dict):
+        return {key: secret(item) for key, item in value.items()}
+    if isinstance(value, str) and value.startswith("secret:"):
+        return hidden(value.removeprefix("secret:"))
+    return parse_value(value)
+
+
+@pytest.fixture(autouse=True)
+def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep fixtures readable: constant scripts by name, standard input as a string, a salt that is known."""
+    monkeypatch.setattr(FakeState, "current_stage", StateStage.Prepare, raising=False)
+    monkeypatch.setattr(pyinfra_testing.operations, "parse_value", secret)
+    monkeypatch.setattr(facts.postgresql, "_SCRIPT", "SCRIPT")
+    monkeypatch.setattr(operations.postgresql, "_RUN", "RUN")
+    monkeypatch.setattr("operations.files.StringIO", str)
+    salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+    monkeypatch.setattr(operations.postgresql, "token_bytes", lambda size: salt[:size])
+
+
+TestRole = make_fact_tests("facts", "postgresql.Role", FIXTURES / "facts/postgresql.Role")
+TestDatabase = make_fact_tests("facts", "postgresql.Database", FIXTURES / "facts/postgresql.Database")
+TestRoleOperation = make_operation_tests("operations", "postgresql.role", FIXTURES / "operations/postgresql.role")
+TestDatabaseOperation = make_operation_tests(
+    "operations", "postgresql.database", FIXTURES / "operations/postgresql.database"
+)
+
+
+def run(operation: Any, stage: StateStage, answers: dict[str, Any], **arguments: Any) -> list[Any]:
+    state = FakeState()
+    state.current_stage = stage
+    host = create_host(state, facts=answers)
+    with ctx_state.use(state), ctx_host.use(host):
+        return list(operation._inner(**arguments))
+
+
+SQL_ASCII = {
+    "postgresql.Database": {
+        "database=portal, port=5432": {
+            "asked": True,
+            "known": True,
+            "stamped": False,
+            "error": "",
+            "exists": True,
+            "owner": "ckan",
+            "encoding": "SQL_ASCII",
+        }
+    }
+}
+GONE = {"asked": False, "known": True, "stamped": True, "error": "psql: error: gone", "exists": False}
+
+
+def test_another_encoding_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(OperationError, match=r'is encoded in SQL_ASCII.*dump it.*RENAME TO "portal_old"'):
+        run(operations.postgresql.database, StateStage.Execute, SQL_ASCII, database="portal", owner="ckan")
+
+
+def test_another_encoding_is_a_warning_in_the_plan(caplog: pytest.LogCaptureFixture) -> None:
+    planned = run(operations.postgresql.database, StateStage.Prepare, SQL_ASCII, database="portal", owner="ckan")
+    assert len(planned) == 1
+    assert "is encoded in SQL_ASCII" in caplog.text
+
+
+@pytest.mark.parametrize("stage", [StateStage.Prepare, StateStage.Execute])
+def test_a_server_that_does_not_answer_is_an_error_in_execution_only(stage: StateStage) -> None:
+    answers = {"postgresql.Role": {"port=5432, role=ckan": {**GONE, "attributes": [], "password": None}}}
+    arguments = {"role": "ckan", "password": hidden("pencil"), "port": 5432}
+    if stage == StateStage.Prepare:
+        assert run(operations.postgresql.role, stage, answers, **arguments)
+    else:
+        with pytest.raises(OperationError, match="does not answer on port 5432 of this host: psql: error: gone"):
+            run(operations.postgresql.role, stage, answers, **arguments)
+
+
+def test_nothing_shows_the_password_or_the_keys() -> None:
+    answers = {"postgresql.Role": {"port=5432, role=ckan": {**GONE, "attributes": [], "password": None}}}
+    password = hidden("pencil")
+    (command,) = run(operations.postgresql.role, StateStage.Prepare, answers, role="ckan", password=password)
+    sent = command.connector_arguments["_stdin"]
+    assert "pencil" not in sent
+    assert "SCRAM-SHA-256$4096:" in sent
+    assert "SCRAM" not in command.get_raw_value()
+
+
+def test_hosts_without_postgresql() -> None:
+    assert Role.default() == RoleState()
+    assert Database.default() == DatabaseState()
+
+
+@pytest.mark.parametrize("fact", [Role(), Database()])
+@pytest.mark.parametrize(
+    "output", [["answer"], ["answer {}"], ["answer [1]"], ["sh: 1: what?"], ['answer {"password": 1']]
+)
+def test_output_that_is_not_understood_is_shown(fact: Role | Database, output: list[str]) -> None:
+    with pytest.raises(FactProcessError, match="psql printed what is not understood") as caught:
+        fact.process(output)
+    assert output[0] in str(caught.value) or repr(output[0]) in str(caught.value)
+
+
+def settings(**changes: Any) -> PostgresqlSettings:
+    values: dict[str, Any] = {"password": hidden("pencil"), "bind": ("127.0.0.1", "192.0.2.1"), "clients": ()}
+    return PostgresqlSettings(**{**values, **changes})
+
+
+def test_configuration() -> None:
+    text = render("postgresql/ckan-deploy.conf.j2", settings(port=5433)).secret
+    assert "listen_addresses = '127.0.0.1, 192.0.2.1'\nport = 5433\n" in text
+    assert "password_encryption = 'scram-sha-256'\n" in text
+    assert "pencil" not in text
+
+
+def test_who_may_connect() -> None:
+    networks = [_network(address) for address in ("127.0.0.1", "::1", "192.0.2.7", "2001:db8::7", "ckan.example.org")]
+    text = render("postgresql/pg_hba.conf.j2", settings(role="all"), networks=networks).secret
+    assert [line.split() for line in text.splitlines() if line and not line.startswith("#")] == [
+        ["local", "all", "postgres", "peer"],
+        ["local", "all", "all", "peer"],
+        *(
+            ["host", '"ckan_default"', '"all"', network, "scram-sha-256"]
+            for network in ("127.0.0.1/32", "::1/128", "192.0.2.7/32", "2001:db8::7/128", "ckan.example.org")
+        ),
+    ]
+
+
+def test_settings_refuse_a_password_that_cannot_be_used_without_showing_it() -> None:
+    with pytest.raises(ValidationError, match="printable ASCII") as caught:
+        settings(password=hidden("pässword"))
+    assert "pässword" not in str(caught.value)
