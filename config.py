@@ -3,7 +3,9 @@
 pyinfra itself ends with success when the inventory does not exist or ``--limit`` selects nobody.
 """
 
+import gevent.hub
 from pyinfra import config
+from pyinfra.api.exceptions import PyinfraError
 
 from settings.commandline import check
 
@@ -11,5 +13,8 @@ config.SUDO = True
 config.FAIL_PERCENT = 0  # one failed host stops the run: the services of a portal need each other
 config.TEMP_DIR = "/tmp"
 config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
+
+# Our own errors are sentences for the operator; gevent would print a traceback of its own above each.
+gevent.hub.Hub.NOT_ERROR = (*gevent.hub.Hub.NOT_ERROR, PyinfraError)
 
 check()

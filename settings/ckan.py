@@ -56,6 +56,7 @@ class CkanSettings(Component):
     options: dict[str, str] = configured({}, "More options for ckan.ini's [app:main]; they may replace ours")
     storage_path: str = configured("/var/lib/ckan/default", "Folder of uploads", pattern=r"^/\S+$")
     webassets_path: str = configured("/var/lib/ckan/webassets", "Folder of built web assets", pattern=r"^/\S+$")
+    start_seconds: int = configured(180, "Longest wait for the portal to answer at the end of a run, seconds", ge=1)
     sysadmin: str = configured("", "Name of the first sysadmin; empty: none is made", pattern=r"^([a-z0-9_-]{2,100})?$")
     sysadmin_email: str = configured("", "Its e-mail address", pattern=r"^([^@\s]+@[^@\s]+)?$")
     sysadmin_token: bool = configured(False, "Make it an API token, in /etc/ckan/default/sysadmin-token (0600, root)")

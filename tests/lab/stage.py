@@ -1,0 +1,96 @@
+"""The lab host `portal` of the tests, put into a known state in seconds.
+
+A deploy takes minutes, a start from a snapshot seconds: each release is deployed once, and everything else begins
+from a snapshot of that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from dataclasses import dataclass, field
+from typing import IO
+
+from lab import cleanup, host, inside, mirror, mirror_solr, paths, snapshot, state
+from tests.lab import harness
+
+NAME = "portal"
+FQDN = "portal.test"
+RELEASES = tuple(os.environ.get("CKAN_DEPLOY_TEST_RELEASES", "bookworm trixie").split())
+
+
+@dataclass
+class Stage:
+    """What stands on the stage, and what deploying each release once did."""
+
+    current: str | None = None
+    planned: dict[str, list[str]] = field(default_factory=dict)
+    changed: dict[str, list[str]] = field(default_factory=dict)
+    lock: IO[str] | None = None
+
+    def open(self) -> None:
+        """Wait for other tests that use the same lab, remove what a killed one left, and have the mirror filled."""
+        self.lock = (paths.state().parent / f".{paths.state().name}.tests").open("w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.close()
+        mirror_solr.ensure_solr(mirror_solr.SOLR_VERSION, mirror.folder())
+
+    def close(self) -> None:
+        """Remove all hosts and snapshots of the tests' own lab."""
+        for record in state.records():
+            host.down(record.name)
+        snapshot.delete_all()
+        cleanup.strays()
+        self.current = None
+
+    def deployed(self, release: str) -> str:
+        """Name of the snapshot of a converged portal on RELEASE; deploys it the first time it is asked for."""
+        bare, converged = f"bare-{release}", f"converged-{release}"
+        if release not in self.changed:
+            self._clear()
+            host.up(NAME, release=release)
+            snapshot.take(NAME, bare)
+            self.planned[release] = harness.plan().get(NAME, [])
+            self.changed[release] = harness.apply().get(NAME, [])
+            snapshot.take(NAME, converged, restart=False)
+            self._clear()
+        return converged
+
+    def begin(self, name: str) -> None:
+        """Put a fresh host in the state of the snapshot NAME on the stage."""
+        self._clear()
+        host.up(NAME, snapshot=name)
+        self.current = name
+        if name.startswith("converged"):
+            self.wait_until_up()
+
+    def keep(self, name: str) -> None:
+        """Begin from the snapshot NAME unless it stands there already; for tests that change nothing."""
+        if self.current != name:
+            self.begin(name)
+
+    def spoil(self) -> None:
+        """Say that the host is no longer in the state of its snapshot."""
+        self.current = None
+
+    def wait_until_up(self, seconds: float = 180) -> None:
+        """Wait until CKAN answers on the host itself."""
+        command = ["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:8080/api/3/action/status_show"]
+        deadline = time.monotonic() + seconds
+        while inside.run(NAME, command, check=False).returncode != 0:
+            assert time.monotonic() < deadline, f"CKAN did not come up in {seconds:.0f} s"
+            time.sleep(1)
+
+    def run(self, *command: str) -> str:
+        """Run a command on the host as root; its output."""
+        return inside.run(NAME, command).stdout
+
+    def read(self, path: str) -> str:
+        """Text of a file on the host."""
+        return self.run("cat", path)
+
+    def _clear(self) -> None:
+        if state.find(NAME):
+            host.down(NAME)
+        self.current = None

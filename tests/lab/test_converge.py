@@ -1,0 +1,58 @@
+"""The plan is exact, and the second run changes nothing: on each release, with everything real."""
+
+from __future__ import annotations
+
+from lab import state
+from tests.lab import harness, oracle
+from tests.lab.stage import NAME, Stage
+
+
+def test_the_plan_of_a_bare_host_is_what_the_run_changes(stage: Stage, release: str) -> None:
+    stage.deployed(release)
+    assert stage.planned[release] == stage.changed[release]
+    assert len(stage.changed[release]) > 50
+
+
+def test_a_dry_run_changes_nothing_on_a_bare_host(stage: Stage, release: str) -> None:
+    stage.deployed(release)
+    stage.begin(f"bare-{release}")
+    before = oracle.snapshot(NAME)
+    assert harness.plan()[NAME] == stage.planned[release]
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+
+
+def test_the_second_run_changes_nothing(converged: Stage) -> None:
+    before = oracle.snapshot(NAME)
+    assert before["units"]["solr.service"]["MainPID"] != "0"
+    assert harness.plan() == {}
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    assert harness.apply() == {}
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+
+
+def test_no_secret_leaves_its_place(converged: Stage) -> None:
+    """Not in pyinfra's output at its most talkative, not on the host outside the files that hold it."""
+    converged.spoil()
+    secrets = {path.name: path.read_text().strip() for path in state.secrets_path().iterdir()}
+    assert {"ckan_secret_key", "ckan_sysadmin_password", "postgresql_password"} <= secrets.keys()
+    converged.run("sh", "-c", "echo '# drift' >> /etc/ckan/default/ckan.ini")
+    done = harness.pyinfra("deploy.py", "-y", "--diff", "-vvv", "--debug")
+    assert done.status == 0, done.output[-2000:]
+    assert "*MASKED*" in done.output, "the diff of ckan.ini was not shown"
+    for name, secret in secrets.items():
+        assert secret not in done.output, f"{name} is in pyinfra's output"
+        # Where the journal, logs, /tmp and world-readable files are looked through, the host's own grep is told the
+        # secret on standard input.
+        places = "/etc /var/log /tmp /run /usr/bin /usr/lib/ckan/default/ckan-deploy.lock /var/lib/ckan-deploy /root"
+        command = f"grep -rlFf - {places} 2>/dev/null; true"
+        found = set(_run_with_input(command, secret).split())
+        allowed = {"/etc/ckan/default/ckan.ini"} if name != "ckan_sysadmin_password" else set()
+        assert found <= allowed, f"{name} is in {found - allowed}"
+        assert secret not in converged.run("journalctl", "--no-pager", "-q"), f"{name} is in the journal"
+    assert converged.run("stat", "-c", "%a %U %G", "/etc/ckan/default/ckan.ini").split() == ["640", "root", "www-data"]
+
+
+def _run_with_input(command: str, text: str) -> str:
+    from lab import inside
+
+    return inside.run(NAME, ["sh", "-c", command], text=text + "\n").stdout
