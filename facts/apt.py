@@ -62,8 +62,12 @@ class Packages(FactBase[AptState]):
                     pass  # known to dpkg, not installed
                 case ["interrupted"]:
                     interrupted = True
-                case ["lists", lists, sources]:
+                case ["lists", lists, sources] if _is_time(lists) and _is_time(sources):
                     outdated = float(sources) > float(lists)
                 case _:
                     raise FactProcessError(f"dpkg-query printed what is not understood: {line!r}")
         return AptState(versions, interrupted, outdated)
+
+
+def _is_time(text: str) -> bool:
+    return text.replace(".", "", 1).isdecimal()

@@ -155,5 +155,5 @@ class Database(FactBase[DatabaseState]):
         try:
             answer = json.loads(output[-1])
             return DatabaseState(**{**answer, "pending": tuple(answer["pending"])})
-        except (KeyError, TypeError, ValueError) as error:
-            raise FactProcessError(f"the state of CKAN's database is not understood: {output!r}") from error
+        except (KeyError, TypeError, ValueError):
+            raise FactProcessError(f"the state of CKAN's database is not understood: {output!r}") from None

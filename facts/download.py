@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 
@@ -21,8 +22,11 @@ class Checksum(FactBase[str | None]):
 
     @override
     def process(self, output: list[str]) -> str | None:
-        """Take the first word."""
-        return output[0].split()[0]
+        """Take the first word; raises ``FactProcessError`` with the output shown."""
+        digest = output[0].partition(" ")[0]
+        if len(digest) < 64 or set(digest) - set("0123456789abcdef"):
+            raise FactProcessError(f"the checksum is not understood: {output!r}")
+        return digest
 
 
 class Unpacked(FactBase[str | None]):

@@ -32,7 +32,10 @@ class ManagedState(Value):
 
 
 def leftover_path(path: str) -> str:
-    """Return the path at which ``files.install`` builds the successor of PATH, in the same folder."""
+    """Return the path at which ``files.install`` builds the successor of PATH, in the same folder.
+
+    While its check runs, the file from before is kept at this path with ``.old`` at its end.
+    """
     folder, _, name = path.rpartition("/")
     return f"{folder}/.{name}.ckan-deploy"
 
@@ -46,9 +49,9 @@ class Managed(FactBase[ManagedState]):
     @override
     def command(self, path: str) -> StringCommand:
         """Build the one command of this fact; SHA-256 is asked of regular files only."""
-        quoted, leftover = QuoteString(path), QuoteString(leftover_path(path))
+        quoted, leftover, old = (QuoteString(p) for p in (path, leftover_path(path), f"{leftover_path(path)}.old"))
         return StringCommand(
-            "if [ -e", leftover, "] || [ -L", leftover, "]; then echo leftover; fi;",
+            "for rest in", leftover, old, '; do if [ -e "$rest" ] || [ -L "$rest" ]; then echo leftover; fi; done;',
             "if [ -e", quoted, "] || [ -L", quoted, "]; then",
             "stat -c 'stat %a %U %G %F'", quoted, ";",
             "if [ -L", quoted, "]; then printf 'target %s\\n' \"$(readlink", quoted, ')";',
@@ -80,6 +83,6 @@ class Managed(FactBase[ManagedState]):
                 sha256=fields.get("sha256"),
                 target=fields.get("target"),
             )
-        except ValueError as error:
-            raise FactProcessError(f"stat printed what is not understood: {output!r}") from error
+        except ValueError:
+            raise FactProcessError(f"stat printed what is not understood: {output!r}") from None
         return ManagedState(state, leftover)

@@ -45,5 +45,5 @@ class Basics(FactBase[HostState]):
             return HostState(
                 codename, name, architecture, systemd == "yes", int(memory) // 1024, int(space) // 1024 // 1024
             )
-        except ValueError as error:
-            raise FactProcessError(f"the host's basics are not understood: {output!r}") from error
+        except ValueError:
+            raise FactProcessError(f"the host's basics are not understood: {output!r}") from None

@@ -73,8 +73,8 @@ class Environment(FactBase[EnvironmentState]):
                 listing = json.loads(fields["environment"])
                 python = listing["python"]
                 packages = {canonicalize_name(name): version for name, version in listing["packages"]}
-            except (KeyError, TypeError, ValueError) as error:
-                raise FactProcessError(f"the environment's listing is not understood: {output!r}") from error
+            except (KeyError, TypeError, ValueError):
+                raise FactProcessError(f"the environment's listing is not understood: {output!r}") from None
         target = fields["link"]
         return EnvironmentState(
             slot=target.rpartition(".")[2] if target else None,

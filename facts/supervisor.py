@@ -108,5 +108,5 @@ class Program(FactBase[ProgramState]):
             answer = json.loads(output[-1])
             processes = tuple(ProcessState(**process) for process in answer["processes"])
             return ProgramState(answer["running"], processes, answer["newest"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise FactProcessError(f"supervisor answered what is not understood: {output!r}") from error
+        except (KeyError, TypeError, ValueError):
+            raise FactProcessError(f"supervisor answered what is not understood: {output!r}") from None

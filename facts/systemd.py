@@ -92,8 +92,8 @@ class Unit(FactBase[UnitState]):
                 reloaded=_time(fields.get("Reloaded")),
                 newest=_time(fields.get("Newest")),
             )
-        except (KeyError, ValueError) as error:
-            raise FactProcessError(f"systemctl printed what is not understood: {output!r}") from error
+        except (KeyError, ValueError):
+            raise FactProcessError(f"systemctl printed what is not understood: {output!r}") from None
 
 
 def _time(text: str | None) -> float | None:

@@ -3,7 +3,7 @@
 A host named after a group (redis, solr, postgresql) is that group's; all other groups are on the host `portal`.
 """
 
-from typing import Any
+from typing import Any as _Any
 
 from lab.mirror import folder as _mirror_folder
 from lab.mirror import url as _mirror_url
@@ -11,7 +11,7 @@ from lab.mirror_solr import SOLR_VERSION as _SOLR
 from lab.state import hosts as _hosts
 from lab.state import secrets_path as _secrets_path
 
-_Host = tuple[str, dict[str, Any]]
+_Host = tuple[str, dict[str, _Any]]
 
 _sha512 = _mirror_folder() / "solr" / _SOLR / f"solr-{_SOLR}.tgz.sha512"
 

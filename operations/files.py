@@ -17,17 +17,19 @@ from operations.text import Text
 
 # The successor is built beside the target under a fixed name (so that a killed run's leftover is found again),
 # readable by nobody else until owner and mode are right, and renamed over it: a reader sees the old file or the
-# new one. A folder that stands in the way is moved aside, never deleted with what is in it.
+# new one. A folder that stands in the way is moved aside, never deleted with what is in it. What a kill left at
+# "$new.old" is the file from before a check that never ended: it is put back, and the check is made again.
 _INSTALL = r"""
 set -e; umask 077
 dest=$1; new=$2; owner=$3; mode=$4; check=$5
-rm -f "$new" "$new.old"; set -C; cat > "$new"; set +C
+rm -f "$new"; set -C; cat > "$new"; set +C
 chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
 if [ -d "$dest" ] && [ ! -L "$dest" ]; then rmdir "$dest" 2>/dev/null || mv "$dest" "$new.aside.$(date +%s)"; fi
-if [ -n "$check" ] && [ -f "$dest" ] && [ ! -L "$dest" ]; then ln "$dest" "$new.old"; fi
+if [ -e "$new.old" ] || [ -L "$new.old" ]; then mv -fT "$new.old" "$dest"; fi
+if [ -n "$check" ] && { [ -e "$dest" ] || [ -L "$dest" ]; }; then ln -P "$dest" "$new.old"; fi
 mv -fT "$new" "$dest"
 if [ -n "$check" ] && ! sh -c "$check" >&2; then
-  if [ -e "$new.old" ]; then mv -fT "$new.old" "$dest"; else rm -f "$dest"; fi
+  if [ -e "$new.old" ] || [ -L "$new.old" ]; then mv -fT "$new.old" "$dest"; else rm -f "$dest"; fi
   echo "$dest was refused by '$check'; the file that was there before is back" >&2; exit 1
 fi
 rm -f "$new.old"
@@ -93,7 +95,7 @@ def directory(
     yield script(
         r"""set -e
 if { [ -e "$1" ] || [ -L "$1" ]; } && { [ ! -d "$1" ] || [ -L "$1" ]; }; then mv "$1" "$4.aside.$(date +%s)"; fi
-mkdir -p "$1"; chown "$2" "$1"; chmod "$3" "$1"
+umask 022; mkdir -p "$(dirname "$1")"; [ -d "$1" ] || mkdir -m 0700 "$1"; chown "$2" "$1"; chmod "$3" "$1"
 """,
         path, f"{owner}:{group}", f"{mode:o}", leftover_path(path),
     )  # fmt: skip
@@ -115,7 +117,7 @@ def link(path: str, target: str) -> Generator[StringCommand, None, None]:
     yield script(
         r"""set -e
 if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv "$1" "$3.aside.$(date +%s)"; fi
-ln -sfn "$2" "$3"; mv -fT "$3" "$1"
+rm -f "$3.old"; ln -sfn "$2" "$3"; mv -fT "$3" "$1"
 """,
         path, target, leftover_path(path),
     )  # fmt: skip
@@ -135,7 +137,7 @@ def absent(path: str, package: str = "") -> Generator[StringCommand, None, None]
         return
     foresight.will_touch(path)
     yield script(
-        'rm -f "$2"; if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else rm -f "$1"; fi',
+        'rm -f "$2" "$2.old"; if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else rm -f "$1"; fi',
         path, leftover_path(path),
     )  # fmt: skip
 

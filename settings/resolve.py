@@ -183,7 +183,10 @@ class _Resolution:
         )
         local = tuple(service for service in ("postgresql", "redis", "solr") if not users[service])
         uwsgi = self._build(UwsgiSettings, portal_host, upload_limit=portal.upload_limit, local_services=local)
-        certificate, key = f"{_CERTIFICATES}/{portal.fqdn}.pem", f"{_KEYS}/{portal.fqdn}.key"
+        # A certificate from files stands beside the self-signed one, whose key people may have pinned. Not *.pem: the
+        # host itself would come to trust it (openssl rehash).
+        stem = f"{portal.fqdn}.provided" if data.get("tls_source") == "files" else portal.fqdn
+        certificate, key = f"{_CERTIFICATES}/{stem}.cert", f"{_KEYS}/{stem}.key"
         tls = self._build(
             TlsSettings,
             portal_host,

@@ -1,0 +1,50 @@
+"""TLS: the portal's certificate and its key."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+
+from operations import apt, certificate, files
+from operations.text import render
+from settings.tls import TlsSettings
+
+
+@deploy("TLS")
+def tls(settings: TlsSettings) -> None:
+    """Have the certificate and key in place that nginx serves; nginx itself follows them."""
+    apt.packages(name="Install OpenSSL", packages=["openssl"])
+    if settings.source == "self-signed":
+        certificate.self_signed(
+            name="Make the self-signed certificate",
+            certificate=settings.certificate_path,
+            key=settings.key_path,
+            fqdn=settings.fqdn,
+            aliases=settings.aliases,
+            addresses=settings.addresses,
+            email=settings.email,
+            country=settings.country,
+            state=settings.state,
+            locality=settings.locality,
+            organization=settings.organization,
+            days=settings.days,
+            key_bits=settings.key_bits,
+            renew_before=settings.renew_before,
+            warn_days=settings.warn_days,
+        )
+    else:
+        files.install(
+            name="Install the certificate's key",
+            dest=settings.key_path,
+            text=render("tls/key.pem.j2", key=settings.key_text),
+            mode=0o600,
+        )
+        files.install(
+            name="Install the certificate and its chain",
+            dest=settings.certificate_path,
+            text=settings.chain_text,
+        )
+        certificate.watch(
+            name="Check how long the certificate is valid",
+            certificate=settings.certificate_path,
+            warn_days=settings.warn_days,
+        )

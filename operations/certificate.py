@@ -1,0 +1,204 @@
+"""Make and watch the certificates that servers show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
+
+from pyinfra import host, logger
+from pyinfra.api import StringCommand, operation
+
+from facts.certificate import Certificate, CertificateState, KeyState, PublicKey
+from facts.files import leftover_path
+from operations import foresight
+from operations.files import script
+
+KEY_ACCESS = "600 root:root"  # nginx's master process reads it as root, nobody else needs to
+CERTIFICATE_ACCESS = "644 root:root"
+_SAID = "ckan_deploy_certificates_said"
+
+_MAKE_KEY = r"""
+set -e; umask 077
+rm -f "$2"
+openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$3" -out "$2" 2>"$2.said" || {
+  cat "$2.said" >&2; rm -f "$2" "$2.said"; exit 1; }
+rm -f "$2.said"; chown root:root "$2"; chmod 600 "$2"; sync "$2"; mv -fT "$2" "$1"
+"""
+# dash and bash give a here-document or pipe of their own, which /dev/stdin can open; sshd's standard input may be
+# a socket, which it cannot.
+_MAKE_CERTIFICATE = r"""
+set -e; umask 022
+rm -f "$2"
+cat | openssl req -new -x509 -sha256 -utf8 -config /dev/stdin -key "$3" -days "$4" -out "$2"
+chown root:root "$2"; chmod 644 "$2"; sync "$2"; mv -fT "$2" "$1"
+"""
+_SET_ACCESS = 'chown "${3#* }" "$1"; chmod "${3%% *}" "$1"; rm -f "$2"'
+
+
+@operation()
+def self_signed(
+    certificate: str,
+    key: str,
+    fqdn: str,
+    aliases: Sequence[str] = (),
+    addresses: Sequence[str] = (),
+    email: str = "",
+    country: str = "",
+    state: str = "",
+    locality: str = "",
+    organization: str = "",
+    days: int = 3650,
+    key_bits: int = 4096,
+    renew_before: str = "",
+    warn_days: int = 30,
+) -> Generator[StringCommand, None, None]:
+    """Make a self-signed certificate, and a new one with the same key when it must change.
+
+    + certificate, key: absolute paths of the PEM files; their folders must exist when the operation runs
+    + fqdn: common name and first DNS name
+    + aliases: more DNS names
+    + addresses: IP addresses
+    + email, country, state, locality, organization: subject and alternative name; empty ones are left out
+    + days: validity of the next certificate; a change of it alone makes none anew
+    + key_bits: size of the RSA key when one is made; an existing key is kept whatever its size, since users pin it
+    + renew_before: "YYYY-MM-DD"; a certificate from before that date (UTC) is replaced, once that date has come
+    + warn_days: log a warning when fewer days are left
+
+    The certificate is made anew when it is absent, not of this key, for other names or another subject, expired, or
+    to be renewed. The key is made on the host and never leaves it.
+
+    Names and validity are those of DCOR's manual. CA:FALSE, since users add it to what they trust: as an authority
+    it would let the portal's key vouch for any site. It has no keyUsage: with one that lacks keyCertSign, OpenSSL
+    1.1.1 in users' programs does not see it as self-signed and refuses it, and with one it would contradict CA:FALSE.
+    """
+    now = _now()
+    found_key = host.get_fact(PublicKey, path=key)
+    found = host.get_fact(Certificate, path=certificate)
+    subject = _subject(fqdn, country, state, locality, organization)
+    names = (tuple(dict.fromkeys((fqdn, *aliases))), tuple(addresses), (email,) if email else ())
+    reason = _reason(found, found_key, subject, names, renew_before, now)
+    wrong = [
+        (path, access)
+        for path, access, state_ in ((key, KEY_ACCESS, found_key), (certificate, CERTIFICATE_ACCESS, found))
+        if state_ is not None and state_.access != access
+    ]
+    if found_key is None:
+        foresight.will_touch(key)
+    if reason:
+        foresight.will_touch(certificate)
+        _say(f"{certificate} will be made: {reason}", logger.info)
+    foresight.will_touch(*(path for path, _ in wrong))
+    if not reason and not wrong:
+        _warn(certificate, found, warn_days, now)
+        host.noop(f"{certificate} is as wanted")
+        return
+    for path, access in wrong:
+        yield script(_SET_ACCESS, path, leftover_path(path), access)
+    if found_key is None:
+        yield script(_MAKE_KEY, key, leftover_path(key), key_bits)
+    if reason:
+        arguments = (certificate, leftover_path(certificate), key, days)
+        yield script(_MAKE_CERTIFICATE, *arguments, stdin=openssl_configuration(subject, *names))
+
+
+@operation()
+def watch(certificate: str, warn_days: int = 30) -> Generator[StringCommand, None, None]:
+    """Log a warning when a certificate has fewer than WARN_DAYS days left; never a change.
+
+    + certificate: absolute path of the PEM file on the host
+    """
+    _warn(certificate, host.get_fact(Certificate, path=certificate), warn_days, _now())
+    host.noop(f"{certificate} was looked at")
+    yield from ()
+
+
+def openssl_configuration(
+    subject: dict[str, str], dns: Sequence[str], addresses: Sequence[str], emails: Sequence[str]
+) -> str:
+    """Return what ``openssl req`` reads: a subject and alternative names, as in DCOR's manual."""
+    alternative = [
+        *(f"DNS.{i} = {_escaped(name)}" for i, name in enumerate(dns)),
+        *(f"IP.{i} = {_escaped(address)}" for i, address in enumerate(addresses)),
+        *(f"email.{i} = {_escaped(address)}" for i, address in enumerate(emails)),
+    ]
+    lines = [
+        "[req]", "prompt = no", "string_mask = utf8only", "distinguished_name = subject", "x509_extensions = server",
+        "[subject]", *(f"{name} = {_escaped(value)}" for name, value in subject.items()),
+        "[server]", "basicConstraints = critical,CA:FALSE", "extendedKeyUsage = serverAuth",
+        "subjectKeyIdentifier = hash", "subjectAltName = @names",
+        "[names]", *alternative,
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _reason(
+    found: CertificateState | None,
+    key: KeyState | None,
+    subject: dict[str, str],
+    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    renew_before: str,
+    now: datetime,
+) -> str:
+    """Say why a certificate must be made; empty when it need not."""
+    if key is None:
+        return "there is no key"
+    if found is None:
+        return "there is none"
+    if key.public_key is not None and key.public_key != found.public_key:
+        return "it is of another key"
+    if {attribute: value for attribute, value in found.subject} != subject:
+        return "its subject is another"
+    dns, addresses, emails = names
+    if (set(found.dns), {ip_address(address) for address in found.addresses}, set(found.emails)) != (
+        set(dns),
+        {ip_address(address) for address in addresses},
+        set(emails),
+    ):
+        return "its names are others"
+    if now >= found.not_after:
+        return "it has expired"
+    if found.not_before > now + timedelta(days=1):  # a day: this machine's clock and the host's may differ
+        return "it is not valid yet"
+    if renew_before:
+        date_ = datetime.combine(date.fromisoformat(renew_before), datetime.min.time(), UTC)
+        if found.not_before < date_ <= now:  # a date to come would make one in every run until then
+            return f"it is from before {renew_before}"
+    return ""
+
+
+def _subject(fqdn: str, country: str, state: str, locality: str, organization: str) -> dict[str, str]:
+    """Return the subject in RFC 4514 names, which openssl knows, too. A common name has 64 characters at most."""
+    common_name = fqdn if len(fqdn) <= 64 else fqdn.partition(".")[0]
+    wanted = {"CN": common_name, "C": country, "ST": state, "L": locality, "O": organization}
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _escaped(value: str) -> str:
+    """Return VALUE for openssl's configuration, where some characters mean something; a newline is an error."""
+    if any(ord(character) < 32 for character in value):
+        raise ValueError(f"{value!r} cannot stand in a certificate: it holds a control character")
+    return "".join(f"\\{character}" if character in "\\$#\"'" else character for character in value)
+
+
+def _warn(path: str, found: CertificateState | None, warn_days: int, now: datetime) -> None:
+    """Warn of a certificate that has fewer than WARN_DAYS days left."""
+    if found is None or found.not_after - now >= timedelta(days=warn_days):
+        return
+    if found.not_after <= now:
+        _say(f"{path} expired on {found.not_after:%Y-%m-%d}: replace it now", logger.warning)
+    else:
+        days = (found.not_after - now).days
+        _say(f"{path} expires on {found.not_after:%Y-%m-%d}, in {days} days: renew it before", logger.warning)
+
+
+def _say(message: str, log: Callable[[str], None]) -> None:
+    """Log once per run: pyinfra may evaluate an operation twice."""
+    said: set[str] = host.connector_data.setdefault(_SAID, set())
+    if message not in said:
+        said.add(message)
+        log(f"{host.print_prefix}{message}")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,146 @@
+"""Facts and operations about certificates."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_host, ctx_state
+from pyinfra_testing.facts import make_fact_tests
+from pyinfra_testing.operations import make_operation_tests
+from pyinfra_testing.util import FakeState, create_host
+
+import facts.certificate
+import operations.certificate
+from facts.certificate import Certificate, PublicKey
+from operations import foresight
+from operations.certificate import _MAKE_CERTIFICATE, _MAKE_KEY, _subject, openssl_configuration
+
+FIXTURES = Path(__file__).parent / "fixtures"
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PEM = "/etc/ssl/certs/portal.pem"
+
+
+@pytest.fixture(autouse=True)
+def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep fixtures readable: constant scripts by name, standard input as a string, a time that is known."""
+    monkeypatch.setattr(FakeState, "current_stage", StateStage.Prepare, raising=False)
+    monkeypatch.setattr("operations.files.StringIO", str)
+    monkeypatch.setattr(operations.certificate, "_now", lambda: NOW)
+    for module, name, short in (
+        (facts.certificate, "_CERTIFICATE", "SCRIPT"),
+        (facts.certificate, "_PUBLIC_KEY", "SCRIPT"),
+        (operations.certificate, "_MAKE_KEY", "KEY"),
+        (operations.certificate, "_MAKE_CERTIFICATE", "CERTIFICATE"),
+        (operations.certificate, "_SET_ACCESS", "ACCESS"),
+    ):
+        monkeypatch.setattr(module, name, short)
+
+
+def _fixtures(kind: str, name: str) -> Any:
+    make = make_fact_tests if kind == "facts" else make_operation_tests
+    return make(kind, name, FIXTURES / kind / name)
+
+
+TestCertificate = _fixtures("facts", "certificate.Certificate")
+TestPublicKey = _fixtures("facts", "certificate.PublicKey")
+TestSelfSigned = _fixtures("operations", "certificate.self_signed")
+TestWatch = _fixtures("operations", "certificate.watch")
+
+
+@pytest.mark.parametrize("fact", [Certificate, PublicKey])
+@pytest.mark.parametrize("output", [["access 644 root:root", "no PEM"], ["no access"], [""]])
+def test_garbage_is_an_error_that_shows_it(fact: type[Certificate | PublicKey], output: list[str]) -> None:
+    with pytest.raises(FactProcessError) as caught:
+        fact().process(output)
+    assert repr(output) in str(caught.value)
+    assert caught.value.__cause__ is None  # pyinfra would show that instead
+
+
+def test_a_file_without_certificate_is_garbage() -> None:
+    with pytest.raises(FactProcessError, match="no certificate"):
+        Certificate().process(["access 644 root:root"])
+
+
+def test_only_certificates_leave_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    pem = tmp_path / "it's both.pem"
+    certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    pem.write_text(f"-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n{certificate}")
+    assert shell(Certificate().command(str(pem)).get_raw_value()).endswith(certificate)
+    assert "SECRET" not in shell(Certificate().command(str(pem)).get_raw_value())
+    assert shell(Certificate().command(str(tmp_path / "none")).get_raw_value()) == ""
+    assert shell(PublicKey().command(str(tmp_path / "none")).get_raw_value()) == ""
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_certificate_is_as_the_manual_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    odd = 'München $x #1 "q" \\ it\'s, a+b=c;'
+    subject = _subject("portal.example.org", "DE", "Bavaria", odd, "DCOR-med")
+    text = openssl_configuration(subject, ("portal.example.org", "www.example.org"), ("10.5.4.3", "::1"), ("a@b.org",))
+    key, pem = tmp_path / "k", tmp_path / "c"
+    as_root = "".join(f"{line}\n" for line in ("chown() { :; }", "sync() { :; }"))  # tests need no root
+    shell_script(as_root + _MAKE_KEY, key, tmp_path / ".k", "2048")
+    assert key.stat().st_mode & 0o777 == 0o600
+    shell_script(as_root + _MAKE_CERTIFICATE, pem, tmp_path / ".c", key, "3650", text=text)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "k"]
+    state = Certificate().process(shell(Certificate().command(str(pem)).get_raw_value()).splitlines())
+    public = PublicKey().process(shell(PublicKey().command(str(key)).get_raw_value()).splitlines())
+    assert state is not None and public is not None
+    assert dict(state.subject) == {"CN": "portal.example.org", "C": "DE", "ST": "Bavaria", "L": odd, "O": "DCOR-med"}
+    assert (state.dns, state.addresses) == (("portal.example.org", "www.example.org"), ("10.5.4.3", "::1"))
+    assert (state.emails, state.self_signed, state.key_type, state.key_bits) == (("a@b.org",), True, "RSA", 2048)
+    assert state.public_key == public.public_key
+    assert state.days_left(state.not_before) == 3650
+    assert state.days_left(state.not_after + timedelta(seconds=1)) == -1
+
+
+def test_control_characters_are_refused() -> None:
+    with pytest.raises(ValueError, match="control character"):
+        openssl_configuration({"CN": "a\n[server]"}, (), (), ())
+
+
+def certificate(**changes: Any) -> dict[str, Any]:
+    return {"not_after": NOW + timedelta(days=29, hours=23), "access": "644 root:root", **changes}
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (certificate(), f"{PEM} expires on 2026-12-21, in 29 days: renew it before"),
+        (certificate(not_after=NOW), f"{PEM} expired on 2026-11-21: replace it now"),
+        (certificate(not_after=NOW + timedelta(days=30)), ""),
+    ],
+)
+def test_expiry_is_warned_of_once(state: dict[str, Any], sentence: str, caplog: pytest.LogCaptureFixture) -> None:
+    fake = FakeState()
+    host = create_host(fake, facts={"certificate.Certificate": {f"path={PEM}": state}})
+    with ctx_state.use(fake), ctx_host.use(host):
+        for _ in range(2):
+            assert list(operations.certificate.watch._inner(certificate=PEM, warn_days=30)) == []
+    assert [record.getMessage() for record in caplog.records] == ([sentence] if sentence else [])
+
+
+def test_what_will_be_written_is_foreseen() -> None:
+    fake = FakeState()
+    key = "/etc/ssl/private/portal.key"
+    nothing = {"certificate.Certificate": {f"path={PEM}": None}, "certificate.PublicKey": {f"path={key}": None}}
+    with ctx_state.use(fake), ctx_host.use(create_host(fake, facts=nothing)):
+        commands = operations.certificate.self_signed._inner(certificate=PEM, key=key, fqdn="portal.example.org")
+        next(iter(commands))  # pyinfra stops there while it prepares
+        assert foresight.touched(PEM) and foresight.touched(key)
+
+
+def shell(command: str) -> str:
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+
+
+def shell_script(body: str, *arguments: Path | str, text: str = "") -> None:
+    subprocess.run(["sh", "-c", body, "test", *map(str, arguments)], input=text, text=True, check=True)
