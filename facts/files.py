@@ -53,7 +53,7 @@ class Managed(FactBase[ManagedState]):
         return StringCommand(
             "for rest in", leftover, old, '; do if [ -e "$rest" ] || [ -L "$rest" ]; then echo leftover; fi; done;',
             "if [ -e", quoted, "] || [ -L", quoted, "]; then",
-            "stat -c 'stat %a %U %G %F'", quoted, ";",
+            "LC_ALL=C stat -c 'stat %a %U %G %F'", quoted, ";",
             "if [ -L", quoted, "]; then printf 'target %s\\n' \"$(readlink", quoted, ')";',
             "elif [ -f", quoted, "]; then printf 'sha256 %s\\n' \"$(sha256sum <", quoted, '| cut -c1-64)"; fi; fi',
         )  # fmt: skip

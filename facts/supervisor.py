@@ -15,7 +15,7 @@ from facts.value import Value
 # Asked over supervisor's own socket: its command line tool waits where it should only tell. Starts come from
 # /proc, since supervisor's times are whole seconds.
 CONNECT = """
-import json, os, sys, time
+import json, os, subprocess, sys, time
 def supervisor():
     from supervisor.xmlrpc import SupervisorTransport
     from xmlrpc.client import ServerProxy
@@ -41,8 +41,18 @@ def changes(paths):
             yield max(s.st_mtime, s.st_ctime)
 reads = sys.argv[2:]
 answer = {"running": False, "processes": [], "newest": max(changes(reads), default=None)}
+def processes():
+    # Its unit is active before its socket answers.
+    for attempt in range(60):
+        try:
+            return supervisor().getAllProcessInfo()
+        except OSError:
+            if subprocess.call(["systemctl", "is-active", "--quiet", "supervisor.service"]):
+                raise
+            time.sleep(0.5)
+    raise OSError
 try:
-    for p in supervisor().getAllProcessInfo():
+    for p in processes():
         if p["group"] == sys.argv[1]:
             answer["processes"].append({"name": p["name"], "state": p["statename"], "pid": p["pid"], "started": started(p["pid"])})
     answer["running"] = True

@@ -12,8 +12,10 @@ from typing_extensions import override
 from facts.value import Value
 
 # A process's start is computed from the boot clock: systemd's own times say when it learned of a forking
-# service's main process, which is later; a file written in between would be missed.
+# service's main process, which is later; a file written in between would be missed. Numbers are written with a point
+# in this locale, with a comma in others.
 PROCESS_START = r"""
+export LC_ALL=C
 started() {
   now=$(date +%s.%N); read up _ < /proc/uptime
   sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |

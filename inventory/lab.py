@@ -3,15 +3,11 @@
 A host named after a group (redis, solr, postgresql) is that group's; all other groups are on the host `portal`.
 """
 
-from typing import Any as _Any
-
 from lab.mirror import folder as _mirror_folder
 from lab.mirror import url as _mirror_url
 from lab.mirror_solr import SOLR_VERSION as _SOLR
 from lab.state import hosts as _hosts
 from lab.state import secrets_path as _secrets_path
-
-_Host = tuple[str, dict[str, _Any]]
 
 _sha512 = _mirror_folder() / "solr" / _SOLR / f"solr-{_SOLR}.tgz.sha512"
 
@@ -34,7 +30,7 @@ _data = {
 }
 
 
-def _group(service: str) -> list[_Host]:
+def _group(service: str) -> list[tuple[str, dict[str, object]]]:
     name = service if service in _data else "portal"
     return [(name, _data[name])] if name in _data else []
 
@@ -43,4 +39,4 @@ portal = _group("portal")
 postgresql = _group("postgresql")
 redis = _group("redis")
 solr = _group("solr")
-object_storage: list[_Host] = []
+object_storage: list[tuple[str, dict[str, object]]] = []

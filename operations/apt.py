@@ -16,7 +16,7 @@ from operations.files import script
 # not start its service with a default configuration on a public port. needrestart must not restart anything here.
 _INSTALL = r"""
 set -e
-export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 CKAN_DEPLOY_NO_START=1
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 NEEDRESTART_SUSPEND=1 CKAN_DEPLOY_NO_START=1
 outdated=$1; shift
 said=$(mktemp); trap 'rm -f "$said"' EXIT
 patiently() {

@@ -108,7 +108,7 @@ def sysadmin(
     current = host.get_fact(Database, path=path, ini=ini, stamp=stamp, user=user)
     _must_reach(current, location)
     token_there = not token or _is_private(token)
-    known = current.sysadmin if current.reachable else current.stamp is not None
+    known = current.sysadmin if current.reachable else current.stamp is not None and not current.missing
     if known and token_there:
         host.noop(f"{user} is a sysadmin")
         return

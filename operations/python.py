@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from pyinfra import host
 from pyinfra.api import OperationValueError, StringCommand, operation
@@ -71,10 +71,14 @@ def locked_versions(lock: str) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         specification, _, hashes = line.partition(" --hash=")
-        requirement = Requirement(specification.strip())
+        wrong = OperationValueError(f"not pinned to one version with a hash: {specification.strip()!r}")
+        try:
+            requirement = Requirement(specification.strip())
+        except InvalidRequirement:
+            raise wrong from None
         pins = list(requirement.specifier)
         if len(pins) != 1 or pins[0].operator != "==" or not hashes:
-            raise OperationValueError(f"not pinned to one version with a hash: {specification.strip()!r}")
+            raise wrong
         if requirement.marker is None or requirement.marker.evaluate():
             versions[canonicalize_name(requirement.name)] = pins[0].version
     return versions

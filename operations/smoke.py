@@ -19,7 +19,7 @@ from operations.files import script
 STATUS = "/api/3/action/status_show"
 SEARCH = "/api/3/action/package_search?rows=0"
 _NGINX_LOG = "/var/log/nginx/error.log"
-_CKAN_LOG = "/var/log/ckan/ckan-uwsgi.stderr.log"
+_CKAN_LOG = "/var/log/ckan/ckan-uwsgi.log"
 _CANNOT_CONNECT, _TOO_SLOW, _CERTIFICATE = (6, 7), 28, (35, 51, 58, 60, 77)  # curl's exit statuses
 
 

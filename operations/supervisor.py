@@ -51,7 +51,7 @@ def program(
     + command: absolute command line; ``%`` is doubled for supervisor
     + user: who runs it
     + environment: variables for it
-    + logs: folder of its ``.stdout.log`` and ``.stderr.log``, which exists
+    + logs: folder, which exists, of its log ``PROGRAM.log``: both outputs; logrotate cuts it, not supervisor
     + startsecs: seconds that it must run to count as started
     + stopwaitsecs: seconds that it has to end before it is killed
     """
@@ -64,8 +64,9 @@ process_name=%(program_name)s-%(process_num)02d
 numprocs=1
 user={user}
 environment={variables}
-stdout_logfile={logs}/{program}.stdout.log
-stderr_logfile={logs}/{program}.stderr.log
+redirect_stderr=true
+stdout_logfile={logs}/{program}.log
+stdout_logfile_maxbytes=0
 autostart=true
 autorestart=true
 startsecs={startsecs}

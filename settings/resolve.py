@@ -236,7 +236,12 @@ class _Resolution:
         except ValidationError as error:
             self.failures.append(error)
             for item in error.errors():
-                if item["loc"] and item["loc"][0] not in computed:  # a computed value is wrong because of another
+                if not item["loc"]:  # settings that do not fit together
+                    self.problems.append(item["msg"].removeprefix("Value error, "))
+                    continue
+                field = str(item["loc"][0])
+                given = component.kind(field) == "entered" and computed.get(field) is not None
+                if field not in computed or given:  # a computed value is wrong because of another
                     self._explain(component, host, item)
             return cast(C, component.model_construct(**(dict.fromkeys(component.model_fields) | values)))
 
@@ -251,7 +256,8 @@ class _Resolution:
         source = self.hosts[host]
         value = source.data.get(top)
         shown = "" if value is None or isinstance(value, Secret) else f" = {value!r}"
-        self.problems.append(f"{name}{shown} ({source.origin(top)}): {item['msg'].removeprefix('Value error, ')}")
+        origin = "from the secret store" if top in self.secrets else source.origin(top)
+        self.problems.append(f"{name}{shown} ({origin}): {item['msg'].removeprefix('Value error, ')}")
 
     def _secret(self, name: str) -> Secret | None:
         if name not in self.secrets:

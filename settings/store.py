@@ -32,7 +32,7 @@ class SecretStore:
         variable = f"CKAN_DEPLOY_SECRET_{name.upper()}"
         path = self.folder / name
         if value := os.environ.get(variable):
-            return Secret(value)  # type: ignore[no-untyped-call]
+            return self._one_line(name, value, f"the environment variable {variable}")
         if self.generate and not path.exists():
             self._generate(path)
         try:
@@ -50,8 +50,11 @@ class SecretStore:
         if stat.S_IMODE(mode) & 0o077:
             self.problems.append(f"the secret {name} is readable by others: chmod 600 {path}")
             return None
-        if not value or "\n" in value:
-            self.problems.append(f"the secret {name} in {path} must be one line that is not empty")
+        return self._one_line(name, value, str(path))
+
+    def _one_line(self, name: str, value: str, place: str) -> Secret | None:
+        if not value.strip() or "\n" in value:
+            self.problems.append(f"the secret {name} in {place} must be one line that is not empty")
             return None
         return Secret(value)  # type: ignore[no-untyped-call]
 

@@ -56,7 +56,7 @@ def one_converged(stage: Stage) -> Stage:
 def portal(converged: Stage, tmp_path: Path) -> Portal:
     """The portal as its users see it."""
     cafile = tmp_path / "portal.pem"
-    cafile.write_text(converged.read(f"/etc/ssl/certs/{FQDN}.pem"))
+    cafile.write_text(converged.read(f"/etc/ssl/certs/{FQDN}.cert"))
     secret = state.secrets_path() / "ckan_sysadmin_password"
     return Portal(
         fqdn=FQDN,

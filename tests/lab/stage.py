@@ -47,6 +47,7 @@ class Stage:
     def deployed(self, release: str) -> str:
         """Name of the snapshot of a converged portal on RELEASE; deploys it the first time it is asked for."""
         bare, converged = f"bare-{release}", f"converged-{release}"
+        assert release not in self.planned or release in self.changed, f"the first deploy on {release} failed"
         if release not in self.changed:
             self._clear()
             host.up(NAME, release=release)

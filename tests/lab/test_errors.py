@@ -27,7 +27,7 @@ def _refused(*options: str, says: str, inventory: str = harness.INVENTORY) -> ha
         (["--data", "solr_port=70000"], r"solr_port = 70000 \(set for this run by --data\): .*65535"),
         (["--data", "sorl_port=8983"], r"sorl_port .* is no setting; did you mean solr_port\?"),
         (["--limit", "nobody"], r"--limit nobody selects no host .*groups are .*portal"),
-        (["--data", "solr_sha512=" + "0" * 128], r"has the sha512 [0-9a-f]{128}, not the wanted 0{128}"),
+        (["--data", "solr_sha512=" + "f" * 128], r"has the sha512 [0-9a-f]{128}, not the wanted f{128}"),
         (["--data", "base_minimum_memory=99999999"], r"MiB of memory, less than base_minimum_memory = 99999999"),
     ],
     ids=["bad setting", "unknown setting", "nobody selected", "wrong checksum", "too little memory"],
