@@ -15,7 +15,8 @@ _HEAD = """\
 
 Written in `group_data/` (`all.py` for every environment, `production.py` for the inventory of that name) or for one
 host in its inventory; `--data NAME=VALUE` sets one for a single run. A wrong name or value stops the run before any
-change, all of them at once. Besides these, each host has its `address`, and `secrets_folder` says where the secrets are.
+change, all of them at once. Besides these, each host has its `address`, and `secrets_folder` says where the secrets
+are.
 
 This page is made by `python -m settings.reference`.
 """
