@@ -6,6 +6,7 @@ from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
 from facts.host import Basics
+from operations import connection
 from settings.releases import RELEASES, Release
 from settings.resolve import HostSettings
 
@@ -15,6 +16,7 @@ def preflight(settings: HostSettings) -> Release:
 
     Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space.
     """
+    connection.hasten()
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")
