@@ -7,10 +7,12 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PYINFRA = (sys.executable, "-m", "pyinfra")
 SECRETS = ("postgresql_password", "ckan_secret_key", "ckan_sysadmin_password", "redis_password")
 # What a host says of itself in preflight; to everything else a fake host answers nothing, as a bare one does.
 BASICS = {
@@ -34,15 +36,15 @@ def fake_inventory(source: Path, folder: Path, release: str = "noble") -> Path:
     return target
 
 
-def run(inventory: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Plan INVENTORY offline with made-up secrets."""
+def run(inventory: Path, *options: str, program: Sequence[str] = PYINFRA) -> subprocess.CompletedProcess[str]:
+    """Plan INVENTORY offline with made-up secrets; PROGRAM takes pyinfra's arguments."""
     environment = {
         **os.environ,
         "PYINFRA_FAKE_DELAY": "0",
         "PYINFRA_FAKE_DELAY_JITTER": "0",
         **{f"CKAN_DEPLOY_SECRET_{name.upper()}": f"not-a-secret-{name}" for name in SECRETS},
     }
-    command = [sys.executable, "-m", "pyinfra", str(inventory), "deploy.py", "--dry", "--json", *options]
+    command = [*program, str(inventory), "deploy.py", "--dry", "--json", *options]
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -63,4 +65,15 @@ def plan(inventory: Path, *options: str) -> dict[str, list[str]]:
     for operation in json.loads(done.stdout)["plan"]:
         for host in operation["hosts_with_change"]:
             found.setdefault(host.removeprefix("@fake/"), []).append(operation["name"])
+    return found
+
+
+def packages(inventory: Path, notes: Path, *options: str) -> dict[str, set[str]]:
+    """Names of the packages that each host would be asked to install; they are noted in the new file NOTES."""
+    done = run(inventory, *options, program=(sys.executable, "-m", "tests.plan.recorder", str(notes)))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, set[str]] = {}
+    for line in notes.read_text().splitlines():
+        host, *names = json.loads(line)
+        found.setdefault(host.removeprefix("@fake/"), set()).update(names)
     return found
