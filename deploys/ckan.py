@@ -32,7 +32,7 @@ def environment_lock(settings: CkanSettings, release: Release) -> str:
 def ckan(settings: CkanSettings, release: Release) -> None:
     """Install and configure CKAN; ``uwsgi`` runs it."""
     packages = environment_lock(settings, release)
-    location = f"{settings.database_host}:{settings.database_port}/{settings.database_name}"
+    location = settings.database_location
 
     # The seam for `ckan_source = "deb"`: a package would bring the environment, and the lock be kept in it with
     # python.environment(extra=True).
@@ -84,3 +84,13 @@ def ckan(settings: CkanSettings, release: Release) -> None:
             location=location,
             token=_TOKEN if settings.sysadmin_token else "",
         )
+    ckan_operations.search_index(
+        name="Have all datasets in the search index",
+        path=ENVIRONMENT,
+        ini=INI,
+        url=settings.solr_url,
+        site=settings.site_id,
+        schema=settings.solr_schema,
+        location=location,
+        seconds=settings.reindex_seconds,
+    )

@@ -134,6 +134,8 @@ def services() -> dict[str, Any]:
             password = re.search(r"^requirepass +(\S+)", file.read(), re.M)
         os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
         found["redis"] = run("redis-cli", "config", "get", "*").splitlines()
+    if os.path.exists("/usr/sbin/nft"):
+        found["nftables"] = run("nft", "list", "ruleset")
     return found
 
 

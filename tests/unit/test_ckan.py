@@ -189,7 +189,7 @@ if [ "$1" = -I ]; then shift; {original}; fi
 tr '\\0' '\\n' < /proc/$$/cmdline > {portal.folder}/argv; tr '\\0' '\\n' < /proc/$$/environ >> {portal.folder}/argv
 cat > {portal.folder}/stdin; stat -Lc %a /proc/self/fd/1 > {portal.folder}/mode
 echo '{{"user": {{"admin": true}}}}' > {portal.folder}/database.json
-grep -q '"token": true' {portal.folder}/stdin && echo t0ken
+grep -q '"token": "always"' {portal.folder}/stdin && echo t0ken
 echo 'log of ckan' >&2
 """)
     secret = Secret(PASSWORD)  # type: ignore[no-untyped-call]
@@ -201,7 +201,7 @@ def test_a_sysadmin_is_made_once_and_its_password_is_in_no_argv(portal: Portal) 
     portal.answer(user={})
     assert changed(ckan.sysadmin, **sysadmin(portal))
     given = json.loads((portal.folder / "stdin").read_text())
-    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "token": False}
+    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "token": ""}
     assert str(portal.ini) in (portal.folder / "argv").read_text()
     assert PASSWORD not in (portal.folder / "argv").read_text()
 
@@ -229,7 +229,7 @@ def test_a_token_is_written_into_a_private_file(portal: Portal) -> None:
 def test_a_database_that_is_down(portal: Portal) -> None:
     portal.answer(refuse="connection refused")
     (portal.folder / "stamps").mkdir()
-    (portal.folder / "stamps/sysadmin.admin").touch()
+    (portal.folder / "stamps/sysadmin.admin").write_text("db/ckan\n")
     outcome = apply(ckan.sysadmin, **sysadmin(portal))
     assert not outcome.predicted  # made before: a database that is down is no reason to plan a change
     assert outcome.failed
@@ -239,5 +239,13 @@ def test_a_database_that_was_dropped_gets_its_sysadmin_again(portal: Portal) -> 
     """The plan must know: an earlier operation makes the database anew, and it is empty then."""
     portal.answer(refuse='FATAL: database "ckan" does not exist')
     (portal.folder / "stamps").mkdir()
-    (portal.folder / "stamps/sysadmin.admin").touch()
+    (portal.folder / "stamps/sysadmin.admin").write_text("db/ckan\n")
     assert apply(ckan.sysadmin, dry=True, **sysadmin(portal)).predicted
+
+
+def test_another_database_gets_its_sysadmin_and_a_token_of_its_own(portal: Portal) -> None:
+    """In the plan ckan.ini still names the former one, which has it."""
+    portal.answer(user={"admin": True})
+    wanted = sysadmin(portal)
+    assert changed(ckan.sysadmin, **wanted)
+    assert changed(ckan.sysadmin, **{**wanted, "location": "other/ckan"})
