@@ -31,7 +31,7 @@ ROOTS = [
 ]
 NOISE = re.compile(
     r"^/var/solr/logs/|^/var/solr/data/[^/]+/data(/|$)|^/var/lib/ckan/[^/]+/|/__pycache__(/|$)|^/var/cache/nginx/"
-    r"|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
+    r"|^/run/ckan-deploy/run\.|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
 )
 # Services that timers and logins start.
 TIMED = re.compile(
