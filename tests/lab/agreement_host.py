@@ -1,4 +1,4 @@
-"""Runs on a lab host as root, from standard input: prints, as JSON, each way in which what runs is not what is configured.
+"""Runs on a lab host as root, from standard input: prints where what runs is not what is configured, as JSON.
 
 Independent of the product's own facts: a process must be younger than all it reads, and services are asked for values.
 """
@@ -89,7 +89,8 @@ def postgresql() -> list[str]:
     problems = [
         f"PostgreSQL: not in force: {line}"
         for line in ask(
-            "select name, setting from pg_file_settings where error is not null or not applied and sourcefile like '%ckan-deploy%'"
+            "select name, setting from pg_file_settings where error is not null"
+            " or not applied and sourcefile like '%ckan-deploy%'"
             " union select name, setting from pg_settings where pending_restart"
         ).splitlines()
     ]
@@ -106,7 +107,7 @@ def redis() -> list[str]:
     with open("/etc/redis/redis.conf") as file:
         wanted = dict(re.findall(r"^(port|maxmemory|maxmemory-policy|appendonly) +(\S+)", file.read(), re.M))
     lines = run("redis-cli", "config", "get", "*").splitlines()
-    found = dict(zip(lines[::2], lines[1::2]))
+    found = dict(zip(lines[::2], lines[1::2], strict=False))
     units = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
     if size := re.fullmatch(r"(\d+)([kmg]b)", wanted["maxmemory"]):
         wanted["maxmemory"] = str(int(size[1]) * units[size[2]])

@@ -1,4 +1,4 @@
-"""A run that ends anywhere is made up for by the next one: nothing half done stays, and what runs is what is configured.
+"""A run that ends anywhere is made up for by the next one: nothing stays half done, and what runs is what is set.
 
 Where and how runs end is drawn anew each time; `CKAN_DEPLOY_TEST_SEED=…` repeats what was printed. Several runs are
 killed one after the other on the way to one converged host, so that the sample takes minutes; with `--long` there are
@@ -8,17 +8,16 @@ more rounds.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import random
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from lab import inside, paths, snapshot
+from lab import paths, snapshot
 from tests.lab import faults, harness, oracle
+from tests.lab.convergence import converges, differing
 from tests.lab.stage import NAME, RELEASES, Stage
 
 RELEASE = RELEASES[0]
@@ -77,25 +76,6 @@ def changed(stage: Stage) -> oracle.State:
 def spoilt(stage: Stage) -> Iterator[None]:
     yield
     stage.spoil()
-
-
-def differing() -> list[str]:
-    """Each way in which what runs on the host is not what its files say."""
-    script = Path(__file__).with_name("agreement_host.py").read_text()
-    problems: list[str] = json.loads(inside.run(NAME, ["python3", "-"], text=script).stdout)
-    return problems
-
-
-def converges(expected: oracle.State, *options: str, after: str) -> None:
-    """One more run, and the host is as if nothing had happened."""
-    began = time.monotonic()
-    run = faults.begin(*options, after=after)
-    assert run.end() == 0, run.tail()
-    print(f"    the next run converged in {time.monotonic() - began:.0f} s", flush=True)
-    assert differing() == []
-    assert harness.plan(*options) == {}
-    found = oracle.difference(expected, oracle.essence(oracle.snapshot(NAME)))
-    assert found == [], "\n".join(found)
 
 
 def hit_during(operation: str, process: str, longest: float, fault: str, chance: random.Random, after: str) -> None:
