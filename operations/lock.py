@@ -24,7 +24,8 @@ from operations import foresight
 from operations.files import script
 
 _KEY = "ckan_deploy_lock"
-_ANSWER = 60  # seconds in which a host must say whether it is free
+_ANSWER = 60  # seconds in which a further channel must be there
+_PATIENCE = 3600  # seconds in which what a dead run left running must have ended
 _ALIVE = 15  # seconds between two signs of life, without which a host that lost its power would be waited for forever
 
 # Only root can open run.lock: whoever can may hold it. Who, since when and from where stands beside it for everybody.
@@ -42,7 +43,7 @@ if ! flock -n 9; then
   done
   printf 'busy '; cat "$holder" 2>/dev/null || echo; exit 0
 fi
-pid=$$ session=$$ from=
+pid=$$ session=$$ from= last= told=
 while [ "${pid:-0}" -gt 1 ]; do
   [ -n "$from" ] || from=$(tr '\0' '\n' 2>/dev/null < "/proc/$pid/environ" |
     sed -n 's/^SSH_CONNECTION=\([^ ]*\).*/\1/p')
@@ -51,6 +52,19 @@ while [ "${pid:-0}" -gt 1 ]; do
 done
 printf '%s %s %s %s\n' "$session" "$1" "$(date -u +%Y-%m-%dT%H:%M:%S)" "${from:-itself}" > "$holder.new"
 mv -f "$holder.new" "$holder"
+# What a dead run's connection left running (a download, a migration, apt) would work against this run's own.
+# Each of our commands is `sh -c … ckan-deploy …`; those of guests, in containers of this host, are not meant.
+left() {
+  for found in $(grep -lzx ckan-deploy /proc/[0-9]*/cmdline 2>/dev/null); do
+    process=${found%/cmdline}
+    [ "$(readlink "$process/ns/pid")" = "$(readlink /proc/self/ns/pid)" ] || continue
+    case "$(tr '\0' '\n' 2>/dev/null < "$found")" in ''|*"$lock"*) ;; *) echo "${process#/proc/}";; esac
+  done
+}
+while now=$(left | head -n 1); [ -n "$now" ]; do  # a plan's questions come and go
+  if [ "$now" = "$last" ] && [ "$now" != "$told" ]; then told=$now; echo "waits $now"; fi
+  last=$now; sleep 0.5
+done
 echo held
 cat > /dev/null 9>&-
 rm -f "$holder"
@@ -73,7 +87,7 @@ class _OverSsh:
     def __init__(self, transport: Any, command: str) -> None:
         transport.set_keepalive(_ALIVE)
         self.channel = transport.open_session(timeout=_ANSWER)
-        self.channel.settimeout(_ANSWER)
+        self.channel.settimeout(_PATIENCE)
         self.channel.set_combine_stderr(True)
         self.channel.exec_command(command)
 
@@ -123,7 +137,9 @@ def hold() -> Generator[StringCommand, None, None]:
     """Keep other runs away from the host until this one ends; never a change.
 
     When another run holds it, the operation fails with a sentence that says whose, since when and from where, and
-    how to take over if that run is dead. Only evaluated while commands are run: a plan may be made at any time.
+    how to take over if that run is dead. What a dead run left running there is waited for. Only evaluated while
+    commands are run: a plan may be made at any time.
+
     Hosts that are reached by other means than SSH or from themselves are not held: nothing there ends with the run.
     """
     if foresight.preparing():
@@ -135,6 +151,9 @@ def hold() -> Generator[StringCommand, None, None]:
             host.noop("this connection cannot hold the host")
             return
         said = held.readline().strip()
+        while said.startswith("waits "):
+            host.log(f"waiting for process {said.split()[1]}, which a run that is dead left running")
+            said = held.readline().strip()
     except (OSError, SSHException) as error:
         held, said = None, f"{type(error).__name__} {error}".strip()
     if said != "held":

@@ -77,5 +77,6 @@ def essence(state: State) -> State:
                 if _GENERATED.match(key):
                     value.pop("sha256", None)
             result[area][key] = value
-    result["databases"].pop("roles", None)  # passwords are salted
+    roles = result["databases"].get("roles", [])
+    result["databases"]["roles"] = [role.rpartition("|")[0] for role in roles]  # the last is a salted password
     return result

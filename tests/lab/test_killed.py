@@ -27,6 +27,7 @@ SEED = int(os.environ.get("CKAN_DEPLOY_TEST_SEED") or random.SystemRandom().rand
 # What takes long during the packages phase, the process that shows it, and how long it goes on at least (seconds).
 APT, FETCH, PIP = r"^apt-get .*install", r"^(curl|tar) .*solr-", r"bin/python -m pip .*install"
 FETCHES = [("Solr | Install Java", APT, 8.0), ("Solr | Download Solr", FETCH, 0.3), ("Solr | Unpack Solr", FETCH, 0.5)]
+ENVIRONMENT = "/usr/lib/ckan/default"
 FIRST_CONFIGURATION = "CKAN | Make /etc/ckan"
 INSTALLS = ("uWSGI | Install supervisor", "nginx | Install nginx")
 
@@ -96,6 +97,10 @@ def test_killed_while_packages_are_installed(stage: Stage, uninterrupted: oracle
     hit_during(*first, one, chance, "sigkill")
     hit_during(*chance.choice(FETCHES), two, chance, one)
     hit_during("CKAN | Build CKAN's environment", PIP, 20, three, chance, two)
+    assert stage.run("sh", "-c", f"[ ! -e {ENVIRONMENT} ] || ls {ENVIRONMENT}/bin/uwsgi") in (
+        "",
+        f"{ENVIRONMENT}/bin/uwsgi\n",
+    )
     _keep_half(after=three)
     converges(uninterrupted, after="sigkill")
 

@@ -14,12 +14,15 @@ import pytest
 from operations import lock
 from tests.unit.converge import apply
 
+MARK = f"ckan-deploy-test-{os.getpid()}"
 Holder = subprocess.Popen[str]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(lock, "_HOLD", lock._HOLD.replace("/run/ckan-deploy", str(tmp_path / "run")))
+    # A marker of its own: other tests of this machine may have commands running.
+    script = lock._HOLD.replace("/run/ckan-deploy", str(tmp_path / "run")).replace("-lzx ckan-deploy", f"-lzx {MARK}")
+    monkeypatch.setattr(lock, "_HOLD", script)
     return tmp_path / "run"
 
 
@@ -87,6 +90,15 @@ def test_a_killed_controller_leaves_no_lock(hold: Callable[..., Holder]) -> None
     deadline = time.monotonic() + 5
     while says(hold()) != "held":
         assert time.monotonic() < deadline
+
+
+def test_what_a_dead_run_left_running_is_waited_for(hold: Callable[..., Holder]) -> None:
+    began = time.monotonic()
+    with subprocess.Popen(["sh", "-c", "sleep 1.5; :", MARK, "/x"]) as left:
+        first = hold()
+        assert says(first) == f"waits {left.pid}"
+        assert says(first) == "held"
+        assert time.monotonic() - began > 1.4
 
 
 def test_refusal() -> None:
