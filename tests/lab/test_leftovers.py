@@ -39,7 +39,9 @@ def half_an_environment(stage: Stage) -> None:
 def core_without_schema(stage: Stage) -> None:
     """Solr runs, its core does not."""
     core = "/var/solr/data/ckan"
-    stage.run("sh", "-c", f"systemctl stop solr; rm -r {core}/conf/schema.xml {core}/data; systemctl start solr")
+    stage.run(
+        "sh", "-c", f"systemctl stop solr; rm -r {core}/conf/schema.xml {core}/data; systemctl --no-block start solr"
+    )
 
 
 def half_written_files(stage: Stage) -> None:

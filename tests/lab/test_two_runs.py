@@ -65,3 +65,28 @@ def test_the_sentence_ends_a_run_whose_network_is_gone(converged: Stage, first: 
     faults.release_dpkg()
     harness.apply()
     assert harness.plan() == {}
+
+
+def test_what_a_dead_run_left_running_is_waited_for(converged: Stage) -> None:
+    """Our commands outlive their connection: a download or a migration would otherwise meet itself."""
+    converged.spoil()
+    archive = converged.run("sh", "-c", "ls /var/cache/ckan-deploy/solr-*.tgz").strip()
+    converged.run("rm", archive)
+    # The mirror answers late: what it is asked through waits for a file.
+    converged.run("sh", "-c", _SLOW_CURL)
+    run = faults.Watched()
+    run.began("Solr | Download Solr")
+    faults.wait_until_running("^sleep 15", run, "Solr | Download Solr")
+    run.kill()
+    converged.run("rm", "/usr/local/bin/curl")
+    second = harness.pyinfra("deploy.py", "-y")
+    assert second.status == 0, second.output
+    assert "which a run that is dead left running" in second.stderr
+    assert harness.plan() == {}
+    assert converged.run("sh", "-c", f"ls {archive}*").split() == [archive]
+
+
+_SLOW_CURL = """
+printf '#!/bin/sh\\ncase "$*" in *solr-*) sleep 15;; esac\\nexec /usr/bin/curl "$@"\\n' > /usr/local/bin/curl
+chmod +x /usr/local/bin/curl
+"""
