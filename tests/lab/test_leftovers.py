@@ -58,7 +58,6 @@ done
 site=/etc/nginx/sites-enabled/ckan
 cp -p $site /etc/nginx/sites-enabled/.ckan.ckan-deploy.old
 echo 'no_such_directive on;' >> $site
-touch /var/cache/ckan-deploy/solr.tgz.part
 """
 
 
