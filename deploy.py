@@ -20,10 +20,13 @@ from deploys.smoke import smoke
 from deploys.solr import solr
 from deploys.tls import tls
 from deploys.uwsgi import uwsgi
+from operations import lock
 from settings.resolve import of_inventory
 
 settings = of_inventory(host.inventory)[host.name]
 release = preflight(settings)
+
+lock.hold(name="Keep other runs away")
 
 base(settings=settings.base)
 firewall(settings=settings.firewall)
