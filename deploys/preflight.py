@@ -12,8 +12,8 @@ from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics
 from operations import connection
 from settings.ckan import CkanSettings
+from settings.host import HostSettings
 from settings.releases import RELEASES, Release
-from settings.resolve import HostSettings
 
 
 def preflight(settings: HostSettings) -> Release:

@@ -12,7 +12,7 @@ import click
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.inventory import make_inventory
 
-from settings.resolve import GROUPS
+from settings.inventory_checks import GROUPS
 
 _SPECIAL_GROUPS = {"all", "@ssh"}
 

@@ -7,7 +7,7 @@ from typing import get_args
 from pydantic_core import PydanticUndefined
 
 from settings.component import Component
-from settings.resolve import COMPONENTS
+from settings.host import COMPONENTS
 from settings.secret import Secret
 
 _HEAD = """\

@@ -6,22 +6,20 @@ asks a host: everything comes from the inventory, group data and the secret stor
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 from pyinfra.api import Inventory
-from pyinfra.api.exceptions import PyinfraError
 
 from settings.base import BaseSettings
 from settings.ckan import CkanSettings
 from settings.component import Component
 from settings.firewall import FirewallSettings
+from settings.host import COMPONENTS, HostSettings, SettingsError
+from settings.inventory_checks import SERVICES, members, wrong_address, wrong_groups, wrong_names
 from settings.locks import schema
 from settings.nginx import NginxSettings
 from settings.portal import PortalSettings
@@ -35,49 +33,10 @@ from settings.tls import TlsSettings
 from settings.uwsgi import UwsgiSettings
 
 LOOPBACK = "127.0.0.1"
-SERVICES = ("portal", "postgresql", "redis", "solr")
-GROUPS = (*SERVICES, "object_storage")
-COMPONENTS: tuple[type[Component], ...] = (
-    PortalSettings,
-    BaseSettings,
-    FirewallSettings,
-    PostgresqlSettings,
-    RedisSettings,
-    SolrSettings,
-    CkanSettings,
-    UwsgiSettings,
-    TlsSettings,
-    NginxSettings,
-)
-_OWN_NAMES = frozenset({"address", "secrets_folder", "secrets_generate"})
 _CERTIFICATES = "/etc/ssl/certs"
 _KEYS = "/etc/ssl/private"
 
 C = TypeVar("C", bound=Component)
-
-
-class SettingsError(PyinfraError):
-    """Everything that is wrong with the settings of an inventory, one sentence a line."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(["the settings are not complete or not right; nothing was changed:", *problems]))
-
-
-@dataclass(frozen=True)
-class HostSettings:
-    """Settings of the components that one host has; None where it has not that component."""
-
-    address: str
-    base: BaseSettings
-    firewall: FirewallSettings
-    postgresql: PostgresqlSettings | None = None
-    redis: RedisSettings | None = None
-    solr: SolrSettings | None = None
-    ckan: CkanSettings | None = None
-    uwsgi: UwsgiSettings | None = None
-    tls: TlsSettings | None = None
-    nginx: NginxSettings | None = None
 
 
 @cache
@@ -117,13 +76,10 @@ class _Resolution:
 
     def run(self) -> dict[str, HostSettings]:
         for name, host in self.hosts.items():
-            self._check_names(name, host)
-            self._check_address(name, host)
-        places = {service: self._place(service) for service in SERVICES}
-        if any(host.groups and "object_storage" in host.groups for host in self.hosts.values()):
-            self.problems.append("group object_storage: there is no such component yet; leave the group empty")
-        found = {service: place for service, place in places.items() if place is not None}
-        result = self._components(found) if len(found) == len(places) else {}
+            self.problems += [*wrong_names(host, COMPONENTS), *wrong_address(name, host)]
+        groups = list(wrong_groups(self.hosts))
+        self.problems += groups
+        result = {} if groups else self._components({service: members(self.hosts, service)[0] for service in SERVICES})
         self.problems += self.store.problems
         if self.problems:
             raise SettingsError(list(dict.fromkeys(self.problems)))
@@ -283,42 +239,3 @@ class _Resolution:
         if name not in self.secrets:
             self.secrets[name] = self.store.get(name)
         return self.secrets[name]
-
-    def _place(self, service: str) -> str | None:
-        """Name of the one host in the group SERVICE."""
-        names = [name for name, host in self.hosts.items() if service in host.groups]
-        if len(names) == 1:
-            return names[0]
-        found = "no host" if not names else f"{len(names)} hosts ({', '.join(names)})"
-        self.problems.append(
-            f'group {service}: it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory'
-        )
-        return None
-
-    def _check_address(self, name: str, host: HostSource) -> None:
-        address = host.data.get("address")
-        try:
-            ipaddress.ip_address(str(address))
-        except ValueError:
-            what = "has no address" if address is None else f"has the address {address!r}, which is no IP address"
-            self.problems.append(
-                f'host {name} {what}; write `("{name}", {{"address": "192.0.2.1"}})` with its own in the inventory'
-            )
-
-    def _check_names(self, host_name: str, host: HostSource) -> None:
-        kinds = {
-            f"{component.prefix}_{field}": (component.kind(field), component.model_fields[field].annotation)
-            for component in COMPONENTS
-            for field in component.model_fields
-        }
-        for name in sorted(host.data):
-            if name.startswith(("_", "ssh_", "fake_")) or name in _OWN_NAMES:
-                continue
-            if name not in kinds:
-                near = get_close_matches(name, kinds, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                self.problems.append(f"{name} ({host.origin(name)}) is no setting{hint}")
-            elif kinds[name][0] == "derived":
-                self.problems.append(f"{name} ({host.origin(name)}) is computed and cannot be set")
-            elif kinds[name][0] == "entered" and "Secret" in str(kinds[name][1]):
-                self.problems.append(f"{name} ({host.origin(name)}) is a secret: put it into the secret store instead")

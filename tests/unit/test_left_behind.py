@@ -14,7 +14,8 @@ from pyinfra.api.exceptions import PyinfraError
 from deploys import preflight
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics, HostState
-from settings.resolve import HostSettings, resolve
+from settings.host import HostSettings
+from settings.resolve import resolve
 from settings.store import SecretStore
 from tests.unit.test_settings import SPLIT, sources
 

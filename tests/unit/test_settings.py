@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from settings.host import COMPONENTS, HostSettings, SettingsError
 from settings.locks import lock, version
-from settings.resolve import COMPONENTS, HostSettings, SettingsError, of_inventory, resolve, store_for
+from settings.resolve import of_inventory, resolve, store_for
 from settings.secret import Secret
 from settings.sources import HostSource, from_inventory
 from settings.store import SecretStore

@@ -1,0 +1,56 @@
+"""What the settings of one host are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api.exceptions import PyinfraError
+
+from settings.base import BaseSettings
+from settings.ckan import CkanSettings
+from settings.component import Component
+from settings.firewall import FirewallSettings
+from settings.nginx import NginxSettings
+from settings.portal import PortalSettings
+from settings.postgresql import PostgresqlSettings
+from settings.redis import RedisSettings
+from settings.solr import SolrSettings
+from settings.tls import TlsSettings
+from settings.uwsgi import UwsgiSettings
+
+COMPONENTS: tuple[type[Component], ...] = (
+    PortalSettings,
+    BaseSettings,
+    FirewallSettings,
+    PostgresqlSettings,
+    RedisSettings,
+    SolrSettings,
+    CkanSettings,
+    UwsgiSettings,
+    TlsSettings,
+    NginxSettings,
+)
+
+
+class SettingsError(PyinfraError):
+    """Everything that is wrong with the settings of an inventory, one sentence a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(["the settings are not complete or not right; nothing was changed:", *problems]))
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """Settings of the components that one host has; None where it has not that component."""
+
+    address: str
+    base: BaseSettings
+    firewall: FirewallSettings
+    postgresql: PostgresqlSettings | None = None
+    redis: RedisSettings | None = None
+    solr: SolrSettings | None = None
+    ckan: CkanSettings | None = None
+    uwsgi: UwsgiSettings | None = None
+    tls: TlsSettings | None = None
+    nginx: NginxSettings | None = None
