@@ -102,6 +102,7 @@ def test_holdings(folder: Path) -> None:
 
 
 class Host:
+        connector = None
     """What preflight asks; NEW is asked with a password, and only where that matters."""
 
     name = "data"
