@@ -91,7 +91,8 @@ def processes() -> dict[str, Any]:
     found = {}
     for line in run("ps", "-eo", "pid=,user=,args=").splitlines():
         pid, user, rest = line.split(None, 2)
-        if user in SERVICE_USERS and "postgres: " not in rest:  # a backend per connection comes and goes
+        # A backend per connection comes and goes; nginx's cache loader ends a minute after the start.
+        if user in SERVICE_USERS and "postgres: " not in rest and "nginx: cache loader" not in rest:
             with open(f"/proc/{pid}/stat") as file:
                 started = file.read().rpartition(")")[2].split()[19]
             found[pid] = f"{user} {started} {rest}"
