@@ -12,7 +12,6 @@ from lab import inside, network
 from tests.lab import faults, harness, oracle
 from tests.lab.stage import NAME, Stage
 
-
 REFUSED = 90  # seconds: a second run that is not refused would wait for dpkg's lock
 
 
