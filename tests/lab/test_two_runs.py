@@ -12,6 +12,8 @@ from lab import inside, network
 from tests.lab import faults, harness, oracle
 from tests.lab.stage import NAME, Stage
 
+REFUSED = 90  # seconds: a second run that is not refused would wait for dpkg's lock
+
 
 @pytest.fixture
 def first(converged: Stage) -> faults.Watched:
@@ -27,7 +29,7 @@ def first(converged: Stage) -> faults.Watched:
 
 def test_the_second_run_stops_and_says_who_the_first_is(converged: Stage, first: faults.Watched) -> None:
     before = oracle.snapshot(NAME)
-    second = harness.pyinfra("deploy.py", "-y")
+    second = harness.pyinfra("deploy.py", "-y", timeout=REFUSED)
     assert second.status == 1, second.output
     me, controller = f"{getpass.getuser()}@{socket.gethostname()}", network.ensure().gateway
     sentence = (
@@ -57,7 +59,7 @@ def test_a_killed_run_holds_nothing(converged: Stage, first: faults.Watched) -> 
 
 def test_the_sentence_ends_a_run_whose_network_is_gone(converged: Stage, first: faults.Watched) -> None:
     """The command in it frees the host, and the other run, should it be alive, fails."""
-    second = harness.pyinfra("deploy.py", "-y")
+    second = harness.pyinfra("deploy.py", "-y", timeout=REFUSED)
     found = re.search(r"end it with `sudo (kill \d+)`", second.stderr)
     assert found, second.stderr
     inside.run(NAME, found[1].split())

@@ -73,6 +73,9 @@ def test_it_ends_when_its_holder_is_killed(hold: Callable[..., Holder]) -> None:
     """Also while the process that reads its standard input lives on."""
     first = hold()
     assert says(first) == "held"
+    children = Path(f"/proc/{first.pid}/task/{first.pid}/children")
+    while not any(Path(f"/proc/{child}/comm").read_text() == "cat\n" for child in children.read_text().split()):
+        time.sleep(0.01)
     first.send_signal(signal.SIGKILL)
     first.wait(5)
     assert says(hold()) == "held"
