@@ -8,7 +8,7 @@ from typing_extensions import override
 
 
 class Checksum(FactBase[str | None]):
-    """Hexadecimal digest of a regular file, or None.
+    """Hexadecimal digest of a regular file that only its owner, who asks, may write (0644); else None.
 
     + path: absolute path
     + algorithm: "sha256" or "sha512"
@@ -18,7 +18,9 @@ class Checksum(FactBase[str | None]):
     def command(self, path: str, algorithm: str) -> StringCommand:
         """Build the one command of this fact."""
         quoted = QuoteString(path)
-        return StringCommand("! test -f", quoted, "||", f"{algorithm}sum", "<", quoted)
+        seen = ("LC_ALL=C stat -c '%a %u %F'", quoted, "2>/dev/null")
+        wanted = '"644 $(id -u) regular file"'
+        return StringCommand('! test "$(', *seen, ')" =', wanted, "||", f"{algorithm}sum", "<", quoted)
 
     @override
     def process(self, output: list[str]) -> str | None:

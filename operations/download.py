@@ -9,11 +9,13 @@ from pyinfra.api import OperationValueError, StringCommand, operation
 
 from facts.download import Checksum, Unpacked
 from operations import foresight
-from operations.files import script
+from operations.files import ASIDE, script
 
 _LENGTHS = {"sha256": 64, "sha512": 128}
 
-_DOWNLOAD = r"""
+_DOWNLOAD = (
+    ASIDE
+    + r"""
 set -e; umask 022
 url=$1; dest=$2; algorithm=$3; wanted=$4
 mkdir -p "$(dirname "$dest")"; new=$dest.part; rm -f "$new"
@@ -23,15 +25,19 @@ found=$("${algorithm}sum" < "$new" | cut -d' ' -f1)
 if [ "$found" != "$wanted" ]; then
   rm -f "$new"; echo "$url has the $algorithm $found, not the wanted $wanted; nothing was installed" >&2; exit 1
 fi
-chmod 0644 "$new"; sync "$new"; mv -fT "$new" "$dest"
+chmod 0644 "$new"; sync "$new"; aside "$dest" "$new"; mv -fT "$new" "$dest"
 """
+)
 _UNPACK = r"""
 set -e; umask 022
 archive=$1; dest=$2; checksum=$3
 rm -rf "$dest.new"; mkdir -p "$dest.new"
 tar -xf "$archive" -C "$dest.new" --strip-components=1 --no-same-owner
 printf '%s\n' "$checksum" > "$dest.new/.ckan-deploy"
-rm -rf "$dest.old"; [ ! -e "$dest" ] || mv -T "$dest" "$dest.old"
+rm -rf "$dest.old"
+# What did not come out of an archive may be somebody's.
+if [ -L "$dest" ] || [ -f "$dest/.ckan-deploy" ]; then mv -T "$dest" "$dest.old"
+elif [ -e "$dest" ]; then mv -T "$dest" "$dest.aside.$(date +%s)"; fi
 mv -T "$dest.new" "$dest"; rm -rf "$dest.old"
 """
 

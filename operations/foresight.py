@@ -40,6 +40,11 @@ def will_start(*units: str) -> None:
     _note("unit", units)
 
 
+def will_make(*accounts: str) -> None:
+    """Note that ACCOUNTS will be made; their files, which show no owner until then, will be theirs."""
+    _note("account", accounts)
+
+
 def touched(*paths: str) -> bool:
     """Whether an earlier operation will touch one of PATHS or something below it; False during execution."""
     if not preparing():
@@ -56,6 +61,11 @@ def installed(*packages: str) -> bool:
 def started(*units: str) -> bool:
     """Whether an earlier operation will (re)start one of UNITS; False during execution."""
     return preparing() and not _notes("unit").isdisjoint(units)
+
+
+def owner(shown: str, wanted: str) -> str:
+    """Return the owner or group that a file will have of which SHOWN is told: UNKNOWN may be WANTED's again."""
+    return wanted if shown == "UNKNOWN" and preparing() and wanted in _notes("account") else shown
 
 
 def _notes(kind: str) -> set[str]:

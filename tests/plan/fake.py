@@ -7,10 +7,12 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PYINFRA = (sys.executable, "-m", "pyinfra")
 SECRETS = ("postgresql_password", "ckan_secret_key", "ckan_sysadmin_password", "redis_password")
 # What a host says of itself in preflight; to everything else a fake host answers nothing, as a bare one does.
 BASICS = {
@@ -34,15 +36,15 @@ def fake_inventory(source: Path, folder: Path, release: str = "noble") -> Path:
     return target
 
 
-def run(inventory: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Plan INVENTORY offline with made-up secrets."""
+def run(inventory: Path, *options: str, program: Sequence[str] = PYINFRA) -> subprocess.CompletedProcess[str]:
+    """Plan INVENTORY offline with made-up secrets; PROGRAM takes pyinfra's arguments."""
     environment = {
         **os.environ,
         "PYINFRA_FAKE_DELAY": "0",
         "PYINFRA_FAKE_DELAY_JITTER": "0",
         **{f"CKAN_DEPLOY_SECRET_{name.upper()}": f"not-a-secret-{name}" for name in SECRETS},
     }
-    command = [sys.executable, "-m", "pyinfra", str(inventory), "deploy.py", "--dry", "--json", *options]
+    command = [*program, str(inventory), "deploy.py", "--dry", "--json", *options]
     return subprocess.run(
         command,
         cwd=ROOT,
