@@ -12,6 +12,7 @@ from settings.commandline import check
 config.SUDO = True
 config.FAIL_PERCENT = 0  # one failed host stops the run: the services of a portal need each other
 config.TEMP_DIR = "/tmp"
+config.ENV = {"LC_ALL": "C.UTF-8"}  # what commands print is read, so it must not depend on the host's language
 config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 
 # Our own errors are sentences for the operator; gevent would print a traceback of its own above each.

@@ -18,8 +18,8 @@ WSGI = f"{CONFIGURATION}/wsgi.py"
 LOGS = "/var/log/ckan"
 _TOKEN = f"{CONFIGURATION}/sysadmin-token"
 
-# libmagic1 and libpq5 are used at run time; the others build the packages of the lock that have no wheel.
-_PACKAGES = ("gcc", "libc6-dev", "libmagic1", "libpq-dev", "libpq5", "python3-dev", "python3-venv")
+# libmagic and libpq5 are used at run time; the others build the packages of the lock that have no wheel.
+_PACKAGES = ("gcc", "libc6-dev", "libpq-dev", "libpq5", "python3-dev", "python3-venv")
 
 
 def environment_lock(settings: CkanSettings, release: Release) -> str:
@@ -36,7 +36,7 @@ def ckan(settings: CkanSettings, release: Release) -> None:
 
     # The seam for `ckan_source = "deb"`: a package would bring the environment, and the lock be kept in it with
     # python.environment(extra=True).
-    apt.packages(name="Install what CKAN's packages need", packages=_PACKAGES)
+    apt.packages(name="Install what CKAN's packages need", packages=[*_PACKAGES, release.libmagic_package])
     python.environment(name="Build CKAN's environment", path=ENVIRONMENT, lock=packages)
 
     for folder in ("/etc/ckan", CONFIGURATION):

@@ -28,6 +28,7 @@ def redis(settings: RedisSettings) -> None:
         text=render(
             "redis/redis.conf.j2",
             settings,
+            private=True,  # it has a password when another host uses Redis
             # A host without IPv6 has no ::1; "-" makes that no error.
             bind=" ".join("-::1" if address == "::1" else address for address in settings.bind),
             password=None if settings.password is None else _quoted(settings.password),

@@ -5,7 +5,7 @@ A host named after a group (redis, solr, postgresql) is that group's; all other 
 
 from lab.mirror import folder as _mirror_folder
 from lab.mirror import url as _mirror_url
-from lab.mirror_solr import SOLR_VERSION as _SOLR
+from lab.solr_build import SOLR_VERSION as _SOLR
 from lab.state import hosts as _hosts
 from lab.state import secrets_path as _secrets_path
 

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from lab import cleanup, host, inside, layers, mirror, paths, requirements, snapshot, sources, state
 from lab.errors import LabError
+from lab.solr_build import SOLR_VERSION
 
-SOLR = "9.10.1"
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--delete", metavar="SNAPSHOT", help="delete a snapshot that nothing stands on")
     sub = command("mirror", _mirror, "the hosts' download site: its address, or build what it serves")
     sub.add_argument("what", choices=["url", "solr"])
-    sub.add_argument("--version", default=SOLR)
+    sub.add_argument("--version", default=SOLR_VERSION)
     return parser
 
 

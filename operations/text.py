@@ -21,10 +21,14 @@ _GONE = "(a line that may have held a secret)"
 
 @dataclass(frozen=True)
 class Text:
-    """A whole file's text: ``secret`` is what goes to the host, ``masked`` is what people may see."""
+    """A whole file's text: ``secret`` is what goes to the host, ``masked`` is what people may see.
+
+    ``private``: the file may have held a secret although this text has none.
+    """
 
     secret: str = field(repr=False)
     masked: str
+    private: bool = False
 
     @classmethod
     def plain(cls, text: str) -> Text:
@@ -40,7 +44,7 @@ class Text:
         old = list(current)
         if old == self.secret.splitlines():
             return []
-        if MASK in self.masked:
+        if self.private or MASK in self.masked:
             known = self.masked.splitlines()
             patterns = [
                 (re.compile(".*".join(map(re.escape, line.split(MASK)))), line) for line in known if MASK in line
@@ -49,16 +53,17 @@ class Text:
             old = [
                 line if line in plain else next((m for p, m in patterns if p.fullmatch(line)), _GONE) for line in old
             ]
-            if old == known:
+            if old == known and MASK in self.masked:
                 return ["  only the value of a secret changes"]
         lines = difflib.unified_diff(old, self.masked.splitlines(), "on the host", "wanted", lineterm="", n=2)
         return list(lines)
 
 
-def render(template: str, *settings: object, **values: object) -> Text:
+def render(template: str, *settings: object, private: bool = False, **values: object) -> Text:
     """Render TEMPLATE (a path below ``templates/``) twice: for the host, and masked for people.
 
     + settings: at most one settings object, named ``settings`` in the template
+    + private: the file may hold a secret with other settings, so that lines of it that go away are not shown
     + values: further names for the template; strings, numbers, sequences and ``HiddenValue``
 
     An undefined name is an error, as is a secret that lost its type on the way (it would be written as its
@@ -71,7 +76,7 @@ def render(template: str, *settings: object, **values: object) -> Text:
     secret = _environment(reveal=True).get_template(template).render(values)
     if _SPOILT.search(secret):
         raise ValueError(f"{template}: a secret became plain text before it was rendered; use a filter on it")
-    return Text(secret, _environment(reveal=False).get_template(template).render(values))
+    return Text(secret, _environment(reveal=False).get_template(template).render(values), private)
 
 
 @cache

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 class Release:
     """What a component must know about a host's operating system.
 
+    ``libmagic_package``: its name tells of the move to 64-bit times.
     ``nginx_reject_handshake``: nginx knows ``ssl_reject_handshake`` (since 1.19.4).
     ``nginx_http2_directive``: nginx wants ``http2 on`` (since 1.25.1) instead of ``listen … http2``.
     ``tls_groups``: key exchange groups of Mozilla's intermediate configuration that its OpenSSL has.
@@ -22,6 +23,7 @@ class Release:
     postgresql: str
     python: str
     java_package: str
+    libmagic_package: str
     nginx_reject_handshake: bool
     nginx_http2_directive: bool
     tls_groups: str
@@ -32,10 +34,38 @@ _CLASSICAL = "X25519:prime256v1:secp384r1"
 RELEASES = {
     release.codename: release
     for release in (
-        Release("noble", "Ubuntu 24.04", "16", "3.12", "openjdk-17-jre-headless", True, False, _CLASSICAL),
-        Release("bookworm", "Debian 12", "15", "3.11", "openjdk-17-jre-headless", True, False, _CLASSICAL),
         Release(
-            "trixie", "Debian 13", "17", "3.13", "openjdk-21-jre-headless", True, True, f"X25519MLKEM768:{_CLASSICAL}"
+            codename="noble",
+            name="Ubuntu 24.04",
+            postgresql="16",
+            python="3.12",
+            java_package="openjdk-17-jre-headless",
+            libmagic_package="libmagic1t64",
+            nginx_reject_handshake=True,
+            nginx_http2_directive=False,
+            tls_groups=_CLASSICAL,
+        ),
+        Release(
+            codename="bookworm",
+            name="Debian 12",
+            postgresql="15",
+            python="3.11",
+            java_package="openjdk-17-jre-headless",
+            libmagic_package="libmagic1",
+            nginx_reject_handshake=True,
+            nginx_http2_directive=False,
+            tls_groups=_CLASSICAL,
+        ),
+        Release(
+            codename="trixie",
+            name="Debian 13",
+            postgresql="17",
+            python="3.13",
+            java_package="openjdk-21-jre-headless",
+            libmagic_package="libmagic1t64",
+            nginx_reject_handshake=True,
+            nginx_http2_directive=True,
+            tls_groups=f"X25519MLKEM768:{_CLASSICAL}",
         ),
     )
 }

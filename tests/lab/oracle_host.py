@@ -139,7 +139,7 @@ def services() -> dict[str, Any]:
 
 def packages() -> dict[str, str]:
     lines = run("dpkg-query", "-W", "-f", "${Package}:${Architecture}\t${db:Status-Abbrev}${Version}\n").splitlines()
-    return dict(line.split("\t") for line in lines)  # type: ignore[arg-type, misc]
+    return dict(line.split("\t") for line in lines)
 
 
 state = {

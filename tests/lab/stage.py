@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import IO
 
-from lab import cleanup, host, inside, mirror, mirror_solr, paths, snapshot, state
+from lab import cleanup, host, inside, mirror, mirror_solr, paths, snapshot, solr_build, state
 from tests.lab import harness
 
 NAME = "portal"
@@ -34,7 +34,7 @@ class Stage:
         self.lock = (paths.state().parent / f".{paths.state().name}.tests").open("w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.close()
-        mirror_solr.ensure_solr(mirror_solr.SOLR_VERSION, mirror.folder())
+        mirror_solr.ensure_solr(solr_build.SOLR_VERSION, mirror.folder())
 
     def close(self) -> None:
         """Remove all hosts and snapshots of the tests' own lab."""

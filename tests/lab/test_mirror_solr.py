@@ -22,14 +22,15 @@ from pathlib import Path
 
 import pytest
 
-from lab import mirror_solr
-from lab.mirror_solr import SOLR_VERSION, Lock, MirrorError, ensure_solr
+from lab import mirror_solr, solr_build
+from lab.mirror_solr import Lock, ensure_solr
+from lab.solr_build import SOLR_VERSION, MirrorError
 
 pytestmark = pytest.mark.lab
 
 CKAN = "ckan==2.11.6"
-SCRIPT = mirror_solr.RECIPE / "bin" / "solr"
-CHECKOUT = mirror_solr.RECIPE.parent.parent
+SCRIPT = solr_build.RECIPE / "bin" / "solr"
+CHECKOUT = solr_build.RECIPE.parent.parent
 START_SECONDS = 90
 # As the product's: CKAN commits after each change, the automatic commits are the net below it.
 SOLRCONFIG = """<?xml version="1.0" encoding="UTF-8"?>
@@ -263,7 +264,7 @@ def test_members_are_sorted_and_of_root(tarball: Path) -> None:
     files = [member.name for member in members if member.isfile()]
     assert files == sorted(files)
     assert {name.split("/")[0] for name in files} == {f"solr-{SOLR_VERSION}"}
-    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "root", "root", mirror_solr.MTIME)}
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "root", "root", solr_build.MTIME)}
     executable = [member.name for member in members if member.isfile() and member.mode & 0o111]
     assert executable == [f"solr-{SOLR_VERSION}/bin/solr"]
 
@@ -271,7 +272,7 @@ def test_members_are_sorted_and_of_root(tarball: Path) -> None:
 def test_start_jar_runs_on_java_11_and_later(script: Path) -> None:
     jar = script.resolve().parent.parent / "server" / "start.jar"
     with zipfile.ZipFile(jar) as content:
-        assert content.read("SolrServer.class")[7] == 44 + mirror_solr.JAVA_RELEASE
+        assert content.read("SolrServer.class")[7] == 44 + solr_build.JAVA_RELEASE
 
 
 def test_a_second_call_builds_nothing(
@@ -328,14 +329,14 @@ def test_missing_tools_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_script_and_the_list_cover_the_same_variables() -> None:
-    covered = json.loads((mirror_solr.RECIPE / "covered.json").read_text())
+    covered = json.loads((solr_build.RECIPE / "covered.json").read_text())
     (in_script,) = re.findall(r'^covered_variables="(.*)"$', SCRIPT.read_text(), re.MULTILINE)
 
     assert in_script.split() == covered["include_variables"] == sorted(covered["include_variables"])
 
 
 def test_every_listed_command_is_covered(solr: Solr) -> None:
-    covered = json.loads((mirror_solr.RECIPE / "covered.json").read_text())
+    covered = json.loads((solr_build.RECIPE / "covered.json").read_text())
 
     for command in covered["commands"]:
         words = ["1" if word == "PORT" else word for word in command.split()]

@@ -5,7 +5,8 @@ What is added to its format, for operations:
 - facts are validated into the fact's own type, so that they compare like the real ones
 - ``foreseen``: notes of earlier operations, by kind (path, package, unit); ``notes``: all notes afterwards
 - ``stage: Execute``: the operation is evaluated as during execution (default: Prepare)
-- a command may be written ``{script: operations.service._RESTART, arguments: […]}``; ``python:`` for Python code
+- a command may be written ``{script: operations.service._RESTART, arguments: […]}``, with ``stdin``, if any;
+  ``python:`` instead of ``script:`` for Python code
 
 For facts: ``exception``: text that the message of the ``FactProcessError`` must hold.
 """
@@ -13,6 +14,7 @@ For facts: ``exception``: text that the message of the ``FactProcessError`` must
 from __future__ import annotations
 
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any, get_type_hints
 from unittest import TestCase
@@ -32,6 +34,18 @@ from operations.files import script
 from operations.foresight import _KEY
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
+
+
+class _Text:
+    """What a ``StringIO`` must hold."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StringIO) and other.getvalue() == self.text
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def prepare_fakes() -> None:
@@ -103,4 +117,5 @@ def _command(command: Any) -> Any:
     body, arguments = getattr(import_module(module), name), command["arguments"]
     if "python" in command:
         return get_command_string(StringCommand("python3 -c", QuoteString(body), *map(QuoteString, arguments)))
-    return get_command_string(script(body, *arguments))
+    text = get_command_string(script(body, *arguments))
+    return {"_stdin": _Text(command["stdin"]), "command": text} if "stdin" in command else text

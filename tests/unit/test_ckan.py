@@ -235,7 +235,6 @@ def test_a_database_that_is_down(portal: Portal) -> None:
     assert outcome.failed
 
 
-@pytest.mark.xfail(strict=True, reason="operations/ckan.py: the stamp counts although the database is missing")
 def test_a_database_that_was_dropped_gets_its_sysadmin_again(portal: Portal) -> None:
     """The plan must know: an earlier operation makes the database anew, and it is empty then."""
     portal.answer(refuse='FATAL: database "ckan" does not exist')

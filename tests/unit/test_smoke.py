@@ -63,7 +63,11 @@ def test_a_hidden_version_is_no_trouble_where_none_is_wanted() -> None:
             {},
             "HTTP 502: nginx runs, but uWSGI does not answer it; see /var/log/ckan",
         ),
-        ({"status": 500, "body": "<html>"}, {}, "answers HTTP 500, not CKAN's status; see /var/log/ckan/ckan-uwsgi.st"),
+        (
+            {"status": 500, "body": "<html>"},
+            {},
+            "answers HTTP 500, not CKAN's status; see /var/log/ckan/",
+        ),
         ({"status": 200, "body": "<html>"}, {}, "answers HTTP 200, not CKAN's status"),
         ({"body": '{"success": false, "result": {}}'}, {}, "not CKAN's status"),
         ({"body": "[]"}, {}, "not CKAN's status"),
