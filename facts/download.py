@@ -49,3 +49,36 @@ class Unpacked(FactBase[str | None]):
     def process(self, output: list[str]) -> str | None:
         """Take the line as it is."""
         return output[0]
+
+
+_FORMER = r"""
+version=$1; archive=$2; dest=$3
+others() { find "${1%/*}" -maxdepth 1 -name "$2" ! -path "$1" 2>/dev/null; }
+pattern() { name=${1##*/}; printf '%s*%s' "${name%%"$version"*}" "${name#*"$version"}"; }
+others "$archive" "$(pattern "$archive")"
+others "$dest" "$(pattern "$dest")" | while read -r folder; do [ ! -f "$folder/.ckan-deploy" ] || echo "$folder"; done
+"""
+
+
+class Former(FactBase[list[str]]):
+    """Archives and unpacked folders of other versions, sorted.
+
+    + version: the one that is used
+    + archive, dest: absolute paths of its archive and its folder
+    """
+
+    @override
+    def command(self, version: str, archive: str, dest: str) -> StringCommand:
+        """Build the one command of this fact."""
+        return StringCommand("sh -c", QuoteString(_FORMER), "ckan-deploy", *map(QuoteString, (version, archive, dest)))
+
+    @staticmethod
+    @override
+    def default() -> list[str]:
+        """There is none."""
+        return []
+
+    @override
+    def process(self, output: list[str]) -> list[str]:
+        """Take the lines as they are."""
+        return sorted(output)

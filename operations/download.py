@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pyinfra import host
 from pyinfra.api import OperationValueError, StringCommand, operation
 
-from facts.download import Checksum, Unpacked
+from facts.download import Checksum, Former, Unpacked
 from operations import foresight
 from operations.files import ASIDE, script
 
@@ -84,3 +84,20 @@ def unpacked(archive: str, dest: str, checksum: str) -> Generator[StringCommand,
         return
     foresight.will_touch(dest)
     yield script(_UNPACK, archive, dest, checksum)
+
+
+@operation()
+def former_absent(version: str, archive: str, dest: str) -> Generator[StringCommand, None, None]:
+    """Remove other versions of what ``file`` and ``unpacked`` put there, once nothing runs from them.
+
+    + version: the one that is used; the others have their own in its place
+    + archive, dest: its absolute paths, each with the version in its last part
+
+    Of folders only those go that came out of an archive.
+    """
+    former = host.get_fact(Former, version=version, archive=archive, dest=dest)
+    if not former:
+        host.noop("there is no former version")
+        return
+    foresight.will_touch(*former)
+    yield script('rm -rf -- "$@"', *former)
