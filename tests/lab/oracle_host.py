@@ -119,21 +119,34 @@ def databases() -> dict[str, Any]:
     }
 
 
+def ordered(value: Any) -> str:
+    """VALUE as JSON in which neither lists nor dictionaries have an order of their own."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{ordered(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted(map(ordered, value))) + "]"
+    return json.dumps(value)
+
+
 def services() -> dict[str, Any]:
     found: dict[str, Any] = {}
     if os.path.exists("/etc/default/solr.in.sh"):
         with open("/etc/default/solr.in.sh") as file:
             settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
         base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/"
-        schema = run("curl", "-s", base + "ckan/schema?wt=schema.xml")
-        found["solr schema"] = hashlib.sha256(schema.encode()).hexdigest() if "<schema" in schema else schema
+        schema = run("curl", "-s", base + "ckan/schema?wt=json")
+        try:
+            found["solr schema"] = hashlib.sha256(ordered(json.loads(schema)["schema"]).encode()).hexdigest()
+        except (KeyError, ValueError):
+            found["solr schema"] = schema
         cores = run("curl", "-s", base + "admin/cores?action=STATUS&wt=json")
         found["solr cores"] = sorted(json.loads(cores)["status"]) if cores else []
     if os.path.exists("/etc/redis/redis.conf"):
         with open("/etc/redis/redis.conf") as file:
             password = re.search(r"^requirepass +(\S+)", file.read(), re.M)
         os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
-        found["redis"] = run("redis-cli", "config", "get", "*").splitlines()
+        words = run("redis-cli", "config", "get", "*").splitlines()  # in another order after each start
+        found["redis"] = dict(zip(words[::2], words[1::2], strict=False))
     return found
 
 
