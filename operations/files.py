@@ -141,10 +141,10 @@ def absent(path: str, package: str = "") -> Generator[StringCommand, None, None]
 
     + path: absolute path; a folder with something in it is an error when the operation runs, nothing is lost
     + package: name of the package that brings the file, where one does: then the plan knows that there will be
-      something to remove once an earlier operation has installed it
+      something to remove once an earlier operation has installed it for the first time
     """
     managed = host.get_fact(Managed, path=path)
-    if managed.state is None and not managed.leftover and not (package and foresight.installed(package)):
+    if managed.state is None and not managed.leftover and not (package and foresight.set_up(package)):
         host.noop(f"{path} is not there")
         return
     foresight.will_touch(path)

@@ -35,6 +35,11 @@ def will_install(*packages: str) -> None:
     _note("package", packages)
 
 
+def will_set_up(*packages: str) -> None:
+    """Note that of these PACKAGES not even configuration is there: they will bring their own."""
+    _note("new package", packages)
+
+
 def will_start(*units: str) -> None:
     """Note that systemd UNITS or supervisor programs will be started or restarted."""
     _note("unit", units)
@@ -56,6 +61,11 @@ def touched(*paths: str) -> bool:
 def installed(*packages: str) -> bool:
     """Whether an earlier operation will install one of PACKAGES; False during execution."""
     return preparing() and not _notes("package").isdisjoint(packages)
+
+
+def set_up(*packages: str) -> bool:
+    """Whether an earlier operation will install one of PACKAGES with its configuration; False during execution."""
+    return preparing() and not _notes("new package").isdisjoint(packages)
 
 
 def started(*units: str) -> bool:

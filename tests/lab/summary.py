@@ -8,3 +8,4 @@ LINES: list[str] = []
 def add(line: str) -> None:
     """Have LINE printed at the end."""
     LINES.append(line)
+    print(line)

@@ -260,6 +260,7 @@ def test_the_plan_after_a_change_is_what_the_run_changes(
             _token_is_good(stage, wanted=step.data.get("ckan_sysadmin", "x") != "" and _has_token(step))
         except AssertionError as error:
             failures.append(f"{step.name}: {error}")
+            print(failures[-1])
         else:
             summary.add(f"settings: {step.name}: {len(changed)} operations")
     assert not failures, "\n".join(failures)
