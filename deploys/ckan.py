@@ -32,7 +32,7 @@ def environment_lock(settings: CkanSettings, release: Release) -> str:
 def ckan(settings: CkanSettings, release: Release) -> None:
     """Install and configure CKAN; ``uwsgi`` runs it."""
     packages = environment_lock(settings, release)
-    location = f"{settings.database_host}:{settings.database_port}/{settings.database_name}"
+    location = settings.database_location
 
     # The seam for `ckan_source = "deb"`: a package would bring the environment, and the lock be kept in it with
     # python.environment(extra=True).
@@ -88,3 +88,13 @@ def ckan(settings: CkanSettings, release: Release) -> None:
     if not (settings.sysadmin and settings.sysadmin_token):
         # Of no use to anybody any more; in CKAN itself it is revoked by hand.
         files.absent(name="Remove the sysadmin's token", path=_TOKEN)
+    ckan_operations.search_index(
+        name="Have all datasets in the search index",
+        path=ENVIRONMENT,
+        ini=INI,
+        url=settings.solr_url,
+        site=settings.site_id,
+        schema=settings.solr_schema,
+        location=location,
+        seconds=settings.reindex_seconds,
+    )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
+from deploys.ckan import ENVIRONMENT, INI
+from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics
+from operations import connection
+from settings.ckan import CkanSettings
 from settings.releases import RELEASES, Release
 from settings.resolve import HostSettings
 
@@ -13,8 +19,10 @@ from settings.resolve import HostSettings
 def preflight(settings: HostSettings) -> Release:
     """Return the host's release.
 
-    Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space.
+    Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space, a
+    database that would be left behind.
     """
+    connection.hasten()
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")
@@ -31,9 +39,48 @@ def preflight(settings: HostSettings) -> Release:
     if basics.space < settings.base.minimum_space:
         wanted = settings.base.minimum_space
         problems.append(f"/ has {basics.space} GiB free, less than base_minimum_space = {wanted}")
+    if settings.ckan and (problem := _left_behind(settings.ckan)):
+        problems.append(problem)
     if problems:
         raise PyinfraError(f"{host.name} cannot be deployed, nothing was changed: {'; '.join(problems)}")
     return RELEASES[basics.codename]
+
+
+def _left_behind(settings: CkanSettings) -> str:
+    """Say so when the portal would go from a database with data to an empty one; empty when it would not."""
+    old = host.get_fact(Location, ini=INI)
+    if old in ("", settings.database_location, settings.database_leave_behind):
+        return ""
+    ours = (settings.site_id, settings.sysadmin)
+    there = host.get_fact(Holdings, path=ENVIRONMENT, ini=INI, ours=ours)
+    if there.answers and there.empty:
+        return ""
+    new = host.get_fact(
+        Holdings,
+        path=ENVIRONMENT,
+        ini=INI,
+        ours=ours,
+        database=(settings.database_host, settings.database_port, settings.database_name),
+        role=settings.database_role,
+        _stdin=StringIO(f"{settings.database_password.unmask()}\n"),
+    )
+    if not new.empty:
+        return ""
+    return (
+        f"its database would become {settings.database_location}, which {_is_empty(new)}, while the present one, "
+        f"{old}, {_holds(there)}; set the new one up (--limit to its host), move the data with pg_dump and psql, and "
+        f'run this again; or leave the old one behind with ckan_database_leave_behind = "{old}"'
+    )
+
+
+def _is_empty(new: HoldingsState) -> str:
+    return "holds nothing" if new.answers else "does not answer or does not exist yet"
+
+
+def _holds(old: HoldingsState) -> str:
+    if not old.answers:
+        return "does not answer, so that nobody can tell what it holds"
+    return f"holds {old.datasets} datasets, {old.groups} groups and organizations, and {old.users} users"
 
 
 def _supported() -> str:

@@ -1,6 +1,7 @@
 """The lab's hosts, from its state: `python -m lab up portal` makes one.
 
-A host named after a group (redis, solr, postgresql) is that group's; all other groups are on the host `portal`.
+A host named after a group (redis, solr, postgresql) is that group's; of those without one a host named `services` has
+all but the portal; all other groups are on the host `portal`. Hosts with other names are in no group.
 """
 
 from lab.mirror import folder as _mirror_folder
@@ -31,8 +32,8 @@ _data = {
 
 
 def _group(service: str) -> list[tuple[str, dict[str, object]]]:
-    name = service if service in _data else "portal"
-    return [(name, _data[name])] if name in _data else []
+    places = ("portal",) if service == "portal" else (service, "services", "portal")
+    return [(name, _data[name]) for name in places if name in _data][:1]
 
 
 portal = _group("portal")

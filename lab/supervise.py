@@ -157,6 +157,7 @@ def _nspawn(record: state.Record, merged: Path) -> list[str]:
         "--timezone=off",
         "--link-journal=no",
         f"--network-namespace-path=/proc/{os.getpid()}/ns/net",
+        "--capability=CAP_NET_ADMIN",  # as a real host: it may have a firewall, in this namespace of its own
         f"--bind={pip}:/root/.cache/pip",
     ]
 

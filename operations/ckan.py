@@ -1,4 +1,4 @@
-"""Keep CKAN's database and its first sysadmin."""
+"""Keep CKAN's database, its first sysadmin and its search index."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import json
 from collections.abc import Generator, Sequence
 from hashlib import sha256
 
-from pyinfra import host
+from pyinfra import host, logger
 from pyinfra.api import OperationError, StringCommand, operation
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.ckan import Database, DatabaseState
+from facts.ckan_index import COMPARE, Index
 from facts.files import FileState, Managed
 from operations import foresight
 from operations.files import ASIDE, script
@@ -57,14 +58,15 @@ with getattr(application, "_wsgi_app", application).test_request_context():
     def context():
         return {"ignore_auth": True, "user": site, "model": model, "session": model.Session}
     user = model.User.get(wanted["name"])
-    if user is None:
+    new = user is None
+    if new:
         values = {key: wanted[key] for key in ("name", "email", "password")}
         toolkit.get_action("user_create")(context(), values)
         user = model.User.get(wanted["name"])
     user.state, user.sysadmin = "active", True
     model.Session.add(user)
     model.Session.commit()
-    if wanted["token"]:
+    if wanted["token"] == "always" or (wanted["token"] and new):
         made = toolkit.get_action("api_token_create")(context(), {"user": wanted["name"], "name": "ckan-deploy"})
         print(made["token"])
 """
@@ -72,14 +74,53 @@ _RUN_SYSADMIN = (
     _STAMP
     + r"""
 set -e; umask 077
-python=$1/bin/python; ini=$2; code=$3; token=$4; stamp=$5; key=$6; make=$7
+python=$1/bin/python; ini=$2; code=$3; token=$4; stamp=$5; key=$6
 log=$(mktemp); trap 'rm -f "$log" "$token.new"' EXIT
 cd /
-if [ -n "$make" ]; then out=$token.new; rm -f "$out"; else out=/dev/null; fi
+if [ -n "$token" ]; then out=$token.new; rm -f "$out"; else out=/dev/null; fi
 runuser -u www-data -- "$python" -c "$code" "$ini" >"$out" 2>"$log" || { tail -n 20 "$log" >&2; exit 1; }
-[ -z "$make" ] || { test -s "$out"; aside "$token" "$out"; mv -fT "$out" "$token"; }
-[ -z "$token" ] || key="$key $(sha256sum < "$token" | cut -c1-64)"
+if [ -n "$token" ] && [ -s "$out" ]; then aside "$token" "$out"; mv -fT "$out" "$token"; fi
+[ -z "$token" ] || { test -s "$token"; key="$key $(sha256sum < "$token" | cut -c1-64)"; }
 stamp "$stamp" "$key"
+"""
+)
+
+_INDEX_STAMP = f"{_STAMPS}/index"
+_SOLR_SECONDS = 60  # seconds for Solr to answer after its start
+
+# Asks again whether there is something to do: an empty portal is done without starting CKAN. What CKAN could not
+# index at the end is noted in the stamp: else every run would try again.
+_DECIDE = (
+    COMPARE
+    + r"""
+ini, url, site, stamp, key, *after = sys.argv[1:]
+found = compare(ini, url, site, "" if after else stamp, 0, 0)
+if not found["known"]:
+    sys.exit("the database or Solr does not answer")
+if after:
+    print("\n".join([key, *found["missing"]]))
+elif found["surplus"]:
+    print("--clear")
+elif found["total"] and found["stamp"] != key:
+    print("--quiet")
+elif found["missing"]:
+    print("--only-missing")
+"""
+)
+_REBUILD = (
+    _STAMP
+    + r"""
+set -e; umask 022
+path=$1; ini=$2; url=$3; site=$4; stamp=$5; key=$6; seconds=$7; code=$8
+decide() { "$path/bin/python" -I -c "$code" "$ini" "$url" "$site" "$stamp" "$key" "$@"; }
+log=$(mktemp); trap 'rm -f "$log"' EXIT
+how=$(decide)
+if [ -n "$how" ]; then
+  cd /
+  timeout "$seconds" runuser -u www-data -- "$path/bin/ckan" -c "$ini" search-index rebuild --force --quiet "$how" \
+    >"$log" 2>&1 || { tail -n 40 "$log" >&2; echo "the search index was not rebuilt in $seconds seconds" >&2; exit 1; }
+fi
+left=$(decide after); stamp "$stamp" "$left"
 """
 )
 
@@ -125,9 +166,9 @@ def sysadmin(
     + path: of CKAN's virtual environment
     + ini: path of ckan.ini
     + user, email, password: of the sysadmin; the password travels on standard input
-    + location: of the database
+    + location: of the database: in another one it is made again
     + secret_key: signs API tokens; with another one a token is worth nothing
-    + token: path of a file for an API token, made once (0600, root); empty: none
+    + token: path of a file for an API token, made once per user (0600, root); empty: none
 
     A stamp says for which database, and with which token, that was done: so a plan knows what a database that is not
     reached yet will need, and a token that was lost, altered or made worthless is made anew. Raises
@@ -136,19 +177,52 @@ def sysadmin(
     stamp = f"{_STAMPS}/sysadmin.{user}"
     current = host.get_fact(Database, path=path, ini=ini, stamp=stamp, user=user)
     _must_reach(current, location)
-    key = hmac.digest(secret_key.unmask().encode(), location.encode(), "sha256").hex()
-    made_for, _, digest = (current.stamp or "").partition(" ")
-    token_there = not token or (made_for == key and _is_private(token, digest))
-    stamped = made_for == key and bool(digest) == bool(token) and not current.missing
-    if stamped and token_there and (current.sysadmin or not current.reachable):
+    signed = hmac.digest(secret_key.unmask().encode(), b"API tokens", "sha256").hex()
+    made_for, signed_with, digest = [*(current.stamp or "").split(), "", "", ""][:3]
+    token_there = not token or (signed_with == signed and _is_private(token, digest))
+    known = current.sysadmin if current.reachable else not current.missing
+    if made_for == location and known and token_there and bool(digest) == bool(token):
         host.noop(f"{user} is a sysadmin")
         return
-    foresight.will_touch(stamp)
-    if not token_there:
-        foresight.will_touch(token)
-    wanted = {"name": user, "email": email, "password": password.unmask(), "token": not token_there}
-    arguments = (path, ini, _SYSADMIN, token, stamp, key, "" if token_there else "make")
+    foresight.will_touch(stamp, *([token] if token else []))
+    make = "" if not token else "always" if not token_there else "with the user"  # a former database's is void
+    wanted = {"name": user, "email": email, "password": password.unmask(), "token": make}
+    arguments = (path, ini, _SYSADMIN, token, stamp, f"{location} {signed}")
     yield script(_RUN_SYSADMIN, *arguments, stdin=json.dumps(wanted))
+
+
+@operation()
+def search_index(
+    path: str, ini: str, url: str, site: str, schema: str, location: str, seconds: int = 3600
+) -> Generator[StringCommand, None, None]:
+    """Have every dataset of CKAN's database in the search index, and no others; rebuild it when that is not so.
+
+    + path: of CKAN's virtual environment
+    + ini: path of ckan.ini
+    + url: of the core
+    + site: ``ckan.site_id``
+    + schema: digest of the core's schema
+    + location: of the database
+    + seconds: longest time that the rebuild may take
+
+    It also runs once after each change of core, schema or database, since only then can the plan know before what
+    a Solr that does not run yet will hold; where there is no dataset it only takes note. Raises ``OperationError``
+    in execution when Solr does not answer.
+    """
+    key = sha256("\n".join((url, site, schema, location)).encode()).hexdigest()
+    wait = 0 if foresight.preparing() else _SOLR_SECONDS
+    current = host.get_fact(Index, path=path, ini=ini, url=url, site=site, stamp=_INDEX_STAMP, wait=wait)
+    if not current.known and not foresight.preparing():
+        raise OperationError(f"Solr at {url} does not answer {host.name}; see `journalctl -u solr` there")
+    if current.stamp == key and not current.missing and not current.surplus:
+        if current.refused:
+            logger.warning(
+                f"{host.print_prefix}{current.refused} datasets could not be indexed; see `ckan search-index check`"
+            )
+        host.noop("the search index holds all datasets")
+        return
+    foresight.will_touch(_INDEX_STAMP)
+    yield script(_REBUILD, path, ini, url, site, _INDEX_STAMP, key, seconds, _DECIDE)
 
 
 def _must_reach(current: DatabaseState, location: str) -> None:

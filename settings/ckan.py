@@ -57,6 +57,12 @@ class CkanSettings(Component):
     storage_path: str = configured("/var/lib/ckan/default", "Folder of uploads", pattern=r"^/\S+$")
     webassets_path: str = configured("/var/lib/ckan/webassets", "Folder of built web assets", pattern=r"^/\S+$")
     start_seconds: int = configured(180, "Longest wait for the portal to answer at the end of a run, seconds", ge=1)
+    database_leave_behind: str = configured(
+        "",
+        "host:port/name of the former database, to let the portal go on with an empty one and leave that one behind",
+        pattern=r"^(\S+:[0-9]+/\S+)?$",
+    )
+    reindex_seconds: int = configured(3600, "Longest time that a rebuild of the search index may take, seconds", ge=1)
     sysadmin: str = configured("", "Name of the first sysadmin; empty: none is made", pattern=r"^([a-z0-9_-]{2,100})?$")
     sysadmin_email: str = configured("", "Its e-mail address", pattern=r"^([^@\s]+@[^@\s]+)?$")
     sysadmin_token: bool = configured(False, "Make it an API token, in /etc/ckan/default/sysadmin-token (0600, root)")
@@ -81,12 +87,18 @@ class CkanSettings(Component):
     redis_port: int = derived("Its port")
     redis_password: Secret | None = derived("Its password, where it has one")
     solr_url: str = derived("URL of CKAN's core")
+    solr_schema: str = derived("SHA-256 of its schema")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.sysadmin and not self.sysadmin_email:
             raise ValueError("ckan_sysadmin needs ckan_sysadmin_email as well")
         return self
+
+    @property
+    def database_location(self) -> str:
+        """Where CKAN's database is: host:port/name."""
+        return f"{self.database_host}:{self.database_port}/{self.database_name}"
 
     @property
     def all_plugins(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from pyinfra.api.exceptions import PyinfraError
 from settings.base import BaseSettings
 from settings.ckan import CkanSettings
 from settings.component import Component
+from settings.firewall import FirewallSettings
 from settings.locks import schema
 from settings.nginx import NginxSettings
 from settings.portal import PortalSettings
@@ -39,6 +40,7 @@ GROUPS = (*SERVICES, "object_storage")
 COMPONENTS: tuple[type[Component], ...] = (
     PortalSettings,
     BaseSettings,
+    FirewallSettings,
     PostgresqlSettings,
     RedisSettings,
     SolrSettings,
@@ -68,6 +70,7 @@ class HostSettings:
 
     address: str
     base: BaseSettings
+    firewall: FirewallSettings
     postgresql: PostgresqlSettings | None = None
     redis: RedisSettings | None = None
     solr: SolrSettings | None = None
@@ -180,6 +183,7 @@ class _Resolution:
             redis_port=redis.port,
             redis_password=redis.password,
             solr_url=solr.url,
+            solr_schema=solr.schema_sha256,
         )
         local = tuple(service for service in ("postgresql", "redis", "solr") if not users[service])
         uwsgi = self._build(UwsgiSettings, portal_host, upload_limit=portal.upload_limit, local_services=local)
@@ -187,6 +191,21 @@ class _Resolution:
         # host itself would come to trust it (openssl rehash).
         stem = f"{portal.fqdn}.provided" if data.get("tls_source") == "files" else portal.fqdn
         certificate, key = f"{_CERTIFICATES}/{stem}.cert", f"{_KEYS}/{stem}.key"
+        inner = {"postgresql": postgresql.port, "redis": redis.port, "solr": solr.port}
+        firewall = {
+            name: self._build(
+                FirewallSettings,
+                name,
+                ports=(
+                    *(
+                        {"service": service, "port": port, "clients": users[service] if name == places[service] else ()}
+                        for service, port in inner.items()
+                    ),
+                    *([{"service": "uwsgi", "port": uwsgi.port}] if name == portal_host else []),
+                ),
+            )
+            for name in self.hosts
+        }
         tls = self._build(
             TlsSettings,
             portal_host,
@@ -211,6 +230,7 @@ class _Resolution:
             name: HostSettings(
                 address=str(self.hosts[name].data.get("address")),
                 base=own_base,
+                firewall=firewall[name],
                 postgresql=postgresql if name == places["postgresql"] else None,
                 redis=redis if name == places["redis"] else None,
                 solr=solr if name == places["solr"] else None,

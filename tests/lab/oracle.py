@@ -6,6 +6,7 @@ A second run and a dry run must leave it equal; a repaired or interrupted run mu
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,50 @@ def difference(before: State, after: State) -> list[str]:
         old, new = before.get(area, {}), after.get(area, {})
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
-                lines.append(f"{area}: {key}: {old.get(key)!r} -> {new.get(key)!r}")
+                lines += [f"{area}: {key}: {change}" for change in _changes(old.get(key), new.get(key))]
     return lines
 
 
+def _changes(old: Any, new: Any) -> list[str]:
+    """What differs between two values; of dictionaries with many entries only those."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            f"{key}: {old.get(key)!r} -> {new.get(key)!r}"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+    return [f"{old!r} -> {new!r}"]
+
+
+# Made by chance or by the clock on each host: that they are there, whose they are and their modes are compared.
+_GENERATED = re.compile(
+    r"^/etc/ckan/default/sysadmin-token$"
+    r"|^/etc/ssl/(certs/portal\.test\.cert|private/portal\.test\.key)$"
+    r"|^/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)$"  # by the package ssl-cert
+    r"|^/etc/ssl/certs/java/cacerts$"  # entries have the time at which they were added
+    # An environment's scripts name the slot that they were built in, and RECORD has their hashes.
+    r"|^/usr/lib/ckan/default\.a/(bin/[^/]+|pyvenv\.cfg|.*/RECORD)$"
+)
+# Stamps of reloads and locks, which live until the next boot.
+_OF_THIS_BOOT = re.compile(r"^/run/ckan-deploy(/|$)")
+
+
 def essence(state: State) -> State:
-    """STATE without what differs between equally good histories: process identities, times, salts and slots."""
+    """STATE without what differs between equally good histories: process identities, times, chance and slots."""
     result: State = {}
     for area in ("files", "packages", "units", "databases", "services", "sockets"):
         result[area] = {}
         for key, value in state[area].items():
             key = key.replace("/default.b", "/default.a")
-            if isinstance(value, dict):
+            if _OF_THIS_BOOT.match(key):
+                continue
+            if area in ("files", "units"):
                 value = {name: item for name, item in value.items() if name not in _IDENTITIES}
                 if value.get("target") == "default.b":
                     value["target"] = "default.a"
+                if _GENERATED.match(key):
+                    value.pop("sha256", None)
             result[area][key] = value
-    result["databases"].pop("roles", None)
+    roles = result["databases"].get("roles", [])
+    result["databases"]["roles"] = [role.rpartition("|")[0] for role in roles]  # the last is a salted password
     return result

@@ -11,6 +11,7 @@ import pwd
 import re
 import subprocess
 from typing import Any
+from xml.etree import ElementTree
 
 ROOTS = [
     "/etc",
@@ -31,7 +32,7 @@ ROOTS = [
 ]
 NOISE = re.compile(
     r"^/var/solr/logs/|^/var/solr/data/[^/]+/data(/|$)|^/var/lib/ckan/[^/]+/|/__pycache__(/|$)|^/var/cache/nginx/"
-    r"|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
+    r"|^/run/ckan-deploy/run\.|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
 )
 # Services that timers and logins start.
 TIMED = re.compile(
@@ -119,13 +120,19 @@ def databases() -> dict[str, Any]:
     }
 
 
-def ordered(value: Any) -> str:
-    """VALUE as JSON in which neither lists nor dictionaries have an order of their own."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{ordered(value[key])}" for key in sorted(value)) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(sorted(map(ordered, value))) + "]"
-    return json.dumps(value)
+def ordered(element: Any) -> Any:
+    """What an XML element says, whatever the order of attributes and declarations: each Java process has its own.
+
+    The order within an analyzer is what it does, so it is kept.
+    """
+    children = [ordered(child) for child in element]
+    text = (element.text or "").strip()
+    return (
+        element.tag,
+        sorted(element.attrib.items()),
+        text,
+        children if element.tag == "analyzer" else sorted(children),
+    )
 
 
 def services() -> dict[str, Any]:
@@ -134,19 +141,22 @@ def services() -> dict[str, Any]:
         with open("/etc/default/solr.in.sh") as file:
             settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
         base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/"
-        schema = run("curl", "-s", base + "ckan/schema?wt=json")
-        try:
-            found["solr schema"] = hashlib.sha256(ordered(json.loads(schema)["schema"]).encode()).hexdigest()
-        except (KeyError, ValueError):
-            found["solr schema"] = schema
+        schema = run("curl", "-s", base + "ckan/schema?wt=schema.xml")
+        found["solr schema"] = (
+            hashlib.sha256(repr(ordered(ElementTree.fromstring(schema))).encode()).hexdigest()
+            if "<schema" in schema
+            else schema
+        )
         cores = run("curl", "-s", base + "admin/cores?action=STATUS&wt=json")
         found["solr cores"] = sorted(json.loads(cores)["status"]) if cores else []
     if os.path.exists("/etc/redis/redis.conf"):
         with open("/etc/redis/redis.conf") as file:
             password = re.search(r"^requirepass +(\S+)", file.read(), re.M)
         os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
-        words = run("redis-cli", "config", "get", "*").splitlines()  # in another order after each start
-        found["redis"] = dict(zip(words[::2], words[1::2], strict=False))
+        lines = run("redis-cli", "config", "get", "*").splitlines()  # each process has an order of its own
+        found["redis"] = dict(zip(lines[::2], lines[1::2], strict=True))
+    if os.path.exists("/usr/sbin/nft"):
+        found["nftables"] = run("nft", "list", "ruleset")
     return found
 
 

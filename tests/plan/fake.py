@@ -66,3 +66,14 @@ def plan(inventory: Path, *options: str) -> dict[str, list[str]]:
         for host in operation["hosts_with_change"]:
             found.setdefault(host.removeprefix("@fake/"), []).append(operation["name"])
     return found
+
+
+def packages(inventory: Path, notes: Path, *options: str) -> dict[str, set[str]]:
+    """Names of the packages that each host would be asked to install; they are noted in the new file NOTES."""
+    done = run(inventory, *options, program=(sys.executable, "-m", "tests.plan.recorder", str(notes)))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, set[str]] = {}
+    for line in notes.read_text().splitlines():
+        host, *names = json.loads(line)
+        found.setdefault(host.removeprefix("@fake/"), set()).update(names)
+    return found

@@ -5,6 +5,7 @@ After a change that is meant, write them anew: ``CKAN_DEPLOY_WRITE_GOLDEN=1 scri
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -60,3 +61,14 @@ def test_an_excluded_host_is_not_planned(tmp_path: Path) -> None:
     found = fake.plan(fake.fake_inventory(INVENTORIES["production"], tmp_path), "--limit", "solr")
     assert list(found) == ["search"]
     assert any(name.startswith("Solr | ") for name in found["search"])
+
+
+def test_services_on_other_hosts_come_before_the_portal(tmp_path: Path) -> None:
+    """As pyinfra orders them for several hosts, not for each alone."""
+    done = fake.run(fake.fake_inventory(INVENTORIES["production"], tmp_path))
+    order = [operation["name"].partition(" | ")[0] for operation in json.loads(done.stdout)["plan"]]
+    first = {component: order.index(component) for component in order}
+    last = {component: position for position, component in enumerate(order)}
+    for service in ("PostgreSQL", "Redis", "Solr"):
+        assert last["Firewall"] < first[service]
+        assert last[service] < first["CKAN"]

@@ -110,11 +110,16 @@ def _typed(key: str, values: dict[str, Any]) -> dict[str, Any]:
     return {arguments: adapter.validate_python(value) for arguments, value in values.items()}
 
 
+def _constant(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
 def _command(command: Any) -> Any:
     if not isinstance(command, dict):
         return command
-    module, _, name = str(command.get("script") or command["python"]).rpartition(".")
-    body, arguments = getattr(import_module(module), name), command["arguments"]
+    body = _constant(command.get("script") or command["python"])
+    arguments = [_constant(a["constant"]) if isinstance(a, dict) else a for a in command["arguments"]]
     if "python" in command:
         return get_command_string(StringCommand("python3 -c", QuoteString(body), *map(QuoteString, arguments)))
     text = get_command_string(script(body, *arguments))

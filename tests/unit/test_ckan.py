@@ -192,7 +192,7 @@ if [ "$1" = -I ]; then shift; {original}; fi
 tr '\\0' '\\n' < /proc/$$/cmdline > {portal.folder}/argv; tr '\\0' '\\n' < /proc/$$/environ >> {portal.folder}/argv
 cat > {portal.folder}/stdin; stat -Lc %a /proc/self/fd/1 > {portal.folder}/mode
 echo '{{"user": {{"admin": true}}}}' > {portal.folder}/database.json
-grep -q '"token": true' {portal.folder}/stdin && echo t0ken
+grep -q '"token": "always"' {portal.folder}/stdin && echo t0ken
 echo 'log of ckan' >&2
 """)
     secret = Secret(PASSWORD)  # type: ignore[no-untyped-call]
@@ -202,7 +202,7 @@ echo 'log of ckan' >&2
 
 def stamp(portal: Portal, token: Path | None = None) -> None:
     """Leave the stamp of an earlier run."""
-    key = hmac.digest(SECRET_KEY.unmask().encode(), b"db/ckan", "sha256").hex()
+    key = f"db/ckan {hmac.digest(SECRET_KEY.unmask().encode(), b'API tokens', 'sha256').hex()}"
     path = portal.folder / "stamps/sysadmin.admin"
     path.parent.mkdir(exist_ok=True)
     path.write_text(key + (f" {sha256(token.read_bytes()).hexdigest()}" if token else "") + "\n")
@@ -213,7 +213,7 @@ def test_a_sysadmin_is_made_once_and_its_password_is_in_no_argv(portal: Portal) 
     portal.answer(user={})
     assert changed(ckan.sysadmin, **sysadmin(portal))
     given = json.loads((portal.folder / "stdin").read_text())
-    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "token": False}
+    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "token": ""}
     assert str(portal.ini) in (portal.folder / "argv").read_text()
     assert PASSWORD not in (portal.folder / "argv").read_text()
 
@@ -277,3 +277,11 @@ def test_a_database_that_was_dropped_gets_its_sysadmin_again(portal: Portal) -> 
     portal.answer(refuse='FATAL: database "ckan" does not exist')
     stamp(portal)
     assert apply(ckan.sysadmin, dry=True, **sysadmin(portal)).predicted
+
+
+def test_another_database_gets_its_sysadmin_and_a_token_of_its_own(portal: Portal) -> None:
+    """In the plan ckan.ini still names the former one, which has it."""
+    portal.answer(user={"admin": True})
+    wanted = sysadmin(portal)
+    assert changed(ckan.sysadmin, **wanted)
+    assert changed(ckan.sysadmin, **{**wanted, "location": "other/ckan"})

@@ -9,8 +9,11 @@ from pyinfra.api import FactBase
 
 from facts.apt import AptState, Packages
 from facts.ckan import CkanVersion, Database, DatabaseState, Version
+from facts.ckan_data import Holdings, HoldingsState, Location
+from facts.ckan_index import Index, IndexState
 from facts.download import Checksum, Unpacked
 from facts.files import Managed, ManagedState
+from facts.nftables import Table, TableState
 from facts.python import Environment, EnvironmentState
 from facts.supervisor import Program, ProgramState
 from facts.systemd import Unit, UnitState
@@ -28,6 +31,10 @@ TestUnpacked = fact_tests("download.Unpacked")
 TestProgram = fact_tests("supervisor.Program")
 TestVersion = fact_tests("ckan.Version")
 TestDatabase = fact_tests("ckan.Database")
+TestIndex = fact_tests("ckan_index.Index")
+TestLocation = fact_tests("ckan_data.Location")
+TestHoldings = fact_tests("ckan_data.Holdings")
+TestTable = fact_tests("nftables.Table")
 TestHome = fact_tests("users.Home")
 TestBasics = fact_tests("host.Basics")
 
@@ -44,6 +51,10 @@ TestBasics = fact_tests("host.Basics")
         (Program, ProgramState()),
         (Version, CkanVersion()),
         (Database, DatabaseState()),
+        (Index, IndexState()),
+        (Location, ""),
+        (Holdings, HoldingsState()),
+        (Table, TableState()),
         (Home, None),
     ],
 )

@@ -85,7 +85,7 @@ def test_split_services_listen_for_the_portal(store: SecretStore) -> None:
     assert portal.ckan.redis_port == 6380
     assert portal.uwsgi.local_services == ()
     assert (portal.postgresql, portal.redis, portal.solr) == (None, None, None)
-    assert database == HostSettings("192.0.2.21", database.base, postgresql=database.postgresql)
+    assert database == HostSettings("192.0.2.21", database.base, database.firewall, postgresql=database.postgresql)
 
 
 def test_one_service_elsewhere(store: SecretStore) -> None:

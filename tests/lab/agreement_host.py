@@ -1,0 +1,134 @@
+"""Runs on a lab host as root, from standard input: prints where what runs is not what is configured, as JSON.
+
+Independent of the product's own facts: a process must be younger than all it reads, and services are asked for values.
+"""
+
+import glob
+import json
+import os
+import re
+import subprocess
+import time
+
+READS = {
+    r"^nginx: worker process(?! is shutting)": ["/etc/nginx", "/etc/ssl/certs/*.cert", "/etc/ssl/private/*.key"],
+    r"^/usr/bin/redis-server": ["/etc/redis/redis.conf", "/etc/systemd/system/redis-server.service.d"],
+    r"^/usr/lib/postgresql/\d+/bin/postgres -D": [
+        "/etc/postgresql/*/main/conf.d",
+        "/etc/postgresql/*/main/postgresql.conf",
+        "/etc/systemd/system/postgresql@*.d",
+    ],
+    r"^\S*java .*solr": [
+        "/etc/default/solr.in.sh",
+        "/etc/systemd/system/solr.service",
+        "/opt/solr",
+        "/var/solr/log4j2.xml",
+        "/var/solr/data/solr.xml",
+        "/var/solr/data/*/conf",
+        "/var/solr/data/*/core.properties",
+    ],
+    r"^/usr/lib/ckan/default/bin/uwsgi": [
+        "/etc/ckan/default/*.ini",
+        "/etc/ckan/default/wsgi.py",
+        "/usr/lib/ckan/default",
+    ],
+}
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+
+def newest(path: str) -> float:
+    found = os.lstat(path)
+    times = [found.st_ctime, found.st_mtime]
+    if os.path.isdir(path) and not os.path.islink(path):
+        for folder, folders, names in os.walk(path):
+            for name in folders + names:
+                found = os.lstat(os.path.join(folder, name))
+                times += [found.st_ctime, found.st_mtime]
+    return max(times)
+
+
+def processes() -> dict[int, tuple[float, str]]:
+    found = {}
+    tick = os.sysconf("SC_CLK_TCK")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as file:
+                words = file.read().replace("\0", " ").strip()
+            with open(f"/proc/{pid}/stat") as file:
+                started = int(file.read().rpartition(")")[2].split()[19]) / tick
+        except OSError:
+            continue
+        with open("/proc/uptime") as file:
+            boot = time.time() - float(file.read().split()[0])
+        found[int(pid)] = (boot + started, words)
+    return found
+
+
+def ages() -> list[str]:
+    problems = []
+    there = processes()
+    for pattern, globs in READS.items():
+        mine = [(started, words) for started, words in there.values() if re.search(pattern, words)]
+        files = [path for one in globs for path in glob.glob(one)]
+        if not mine or not files:
+            problems.append(f"no process {pattern!r}, or nothing that it reads")
+        for started, words in mine:
+            old = [path for path in files if newest(path) > started + 0.03]
+            if old:
+                problems.append(f"older than {', '.join(old)}: {words[:60]}")
+    return problems
+
+
+def postgresql() -> list[str]:
+    def ask(query: str) -> str:
+        return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-c", query).strip()
+
+    problems = [
+        f"PostgreSQL: not in force: {line}"
+        for line in ask(
+            "select name, setting from pg_file_settings where error is not null"
+            " or not applied and sourcefile like '%ckan-deploy%'"
+            " union select name, setting from pg_settings where pending_restart"
+        ).splitlines()
+    ]
+    loaded = float(ask("select extract(epoch from pg_conf_load_time())") or 0)
+    problems += [
+        f"PostgreSQL: {path} was not loaded"
+        for path in glob.glob("/etc/postgresql/*/main/pg_hba.conf")
+        if newest(path) > loaded
+    ]
+    return problems
+
+
+def redis() -> list[str]:
+    with open("/etc/redis/redis.conf") as file:
+        wanted = dict(re.findall(r"^(port|maxmemory|maxmemory-policy|appendonly) +(\S+)", file.read(), re.M))
+    lines = run("redis-cli", "config", "get", "*").splitlines()
+    found = dict(zip(lines[::2], lines[1::2], strict=False))
+    units = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+    if size := re.fullmatch(r"(\d+)([kmg]b)", wanted["maxmemory"]):
+        wanted["maxmemory"] = str(int(size[1]) * units[size[2]])
+    return [
+        f"Redis: {name} is {found.get(name)}, configured is {value}"
+        for name, value in wanted.items()
+        if found.get(name) != value
+    ]
+
+
+def solr() -> list[str]:
+    with open("/etc/default/solr.in.sh") as file:
+        settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
+    base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/ckan/"
+    served = run("curl", "-s", base + "admin/file?file=schema.xml&wt=raw&contentType=text/xml")
+    with open("/var/solr/data/ckan/conf/schema.xml") as file:
+        name = re.search(r'<schema name="([^"]+)"', file.read())
+    said = run("curl", "-s", base + "schema/name?wt=json")
+    if not name or name[1] not in said:
+        return [f"Solr: serves schema {said.strip()[:200]!r} ({served[:60]!r})"]
+    return []
+
+
+print(json.dumps([*ages(), *postgresql(), *redis(), *solr()]))

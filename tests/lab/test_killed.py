@@ -1,0 +1,162 @@
+"""A run that ends anywhere is made up for by the next one: nothing stays half done, and what runs is what is set.
+
+Where and how runs end is drawn anew each time; `CKAN_DEPLOY_TEST_SEED=…` repeats what was printed. Several runs are
+killed one after the other on the way to one converged host, so that the sample takes minutes; with `--long` there are
+more rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab import paths, snapshot
+from tests.lab import faults, harness, oracle
+from tests.lab.convergence import converges, differing
+from tests.lab.stage import NAME, RELEASES, Stage
+
+RELEASE = RELEASES[0]
+HALF = f"half-{RELEASE}"
+SEED = int(os.environ.get("CKAN_DEPLOY_TEST_SEED") or random.SystemRandom().randrange(10**6))
+
+# What takes long during the packages phase, the process that shows it, and how long it goes on at least (seconds).
+APT, FETCH, PIP = r"^apt-get .*install", r"^(curl|tar) .*solr-", r"bin/python -m pip .*install"
+FETCHES = [("Solr | Install Java", APT, 8.0), ("Solr | Download Solr", FETCH, 0.3), ("Solr | Unpack Solr", FETCH, 0.5)]
+ENVIRONMENT = "/usr/lib/ckan/default"
+FIRST_CONFIGURATION = "CKAN | Make /etc/ckan"
+INSTALLS = {
+    "CKAN | Install what CKAN's packages need",
+    "CKAN | Build CKAN's environment",
+    "uWSGI | Install supervisor",
+    "TLS | Install OpenSSL",
+    "nginx | Install nginx",
+}
+
+# Changed settings; each write's operation, and the one that makes the service know of it.
+CHANGE = [
+    word
+    for setting in ("redis_maxmemory=300mb", "portal_upload_limit=77", "postgresql_max_connections=90")
+    for word in ("--data", setting)
+]
+RESTARTED = [
+    ("PostgreSQL | Configure PostgreSQL", "PostgreSQL | Run PostgreSQL with its newest configuration"),
+    ("Redis | Configure Redis", "Redis | Run Redis with its newest configuration"),
+]
+RELOADED = [("nginx | Configure the portal's site", "nginx | Serve the portal with nginx's newest configuration")]
+LATER = [("CKAN | Configure CKAN", "uWSGI | Run CKAN with its newest code and configuration")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "chance" in metafunc.fixturenames:
+        seeds = [SEED + number for number in range(5 if metafunc.config.getoption("--long") else 1)]
+        metafunc.parametrize("chance", seeds, indirect=True, ids=[f"seed {seed}" for seed in seeds])
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    print(f"\nCKAN_DEPLOY_TEST_SEED={request.param}", flush=True)
+    return random.Random(request.param)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(stage: Stage) -> oracle.State:
+    """The essence of a host that was deployed in one go."""
+    stage.begin(stage.deployed(RELEASE))
+    return oracle.essence(oracle.snapshot(NAME))
+
+
+@pytest.fixture(scope="module")
+def changed(stage: Stage) -> oracle.State:
+    """The essence of a host whose settings were changed in one go."""
+    stage.begin(stage.deployed(RELEASE))
+    stage.spoil()
+    harness.apply(*CHANGE)
+    return oracle.essence(oracle.snapshot(NAME))
+
+
+@pytest.fixture(autouse=True)
+def spoilt(stage: Stage) -> Iterator[None]:
+    yield
+    stage.spoil()
+
+
+def hit_during(operation: str, process: str, longest: float, fault: str, chance: random.Random, after: str) -> None:
+    """Begin a run and let FAULT happen while OPERATION's PROCESS is on the host."""
+    run = faults.begin(after=after)
+    run.began(operation)
+    faults.wait_until_running(process, run, operation)
+    time.sleep(chance.uniform(0, longest))
+    assert run.steps[-1] == faults.Step(operation), f"{operation!r} was over too early:\n{run.tail()}"
+    faults.strike(run, fault)
+    assert run.steps[-1].name == operation and run.steps[-1].result != "Success", run.tail()
+
+
+def test_killed_while_packages_are_installed(stage: Stage, uninterrupted: oracle.State, chance: random.Random) -> None:
+    stage.begin(f"bare-{RELEASE}")
+    one, two, three = chance.sample(faults.FAULTS, 3)
+    first = chance.choice([("PostgreSQL | Install PostgreSQL", APT, 5.0), ("Redis | Install Redis", APT, 1.0)])
+    hit_during(*first, one, chance, "sigkill")
+    hit_during(*chance.choice(FETCHES), two, chance, one)
+    hit_during("CKAN | Build CKAN's environment", PIP, 20, three, chance, two)
+    assert stage.run("sh", "-c", f"[ ! -e {ENVIRONMENT} ] || ls {ENVIRONMENT}/bin/uwsgi") in (
+        "",
+        f"{ENVIRONMENT}/bin/uwsgi\n",
+    )
+    _keep_half(after=three)
+    converges(uninterrupted, after="sigkill")
+
+
+def _keep_half(after: str) -> None:
+    """Kill a run between packages and CKAN's configuration, and keep that as a snapshot."""
+    run = faults.begin(after=after)
+    run.began(FIRST_CONFIGURATION)
+    run.kill()
+    if not paths.snapshot(HALF).exists():
+        snapshot.take(NAME, HALF)
+
+
+def configures(operation: str) -> bool:
+    """Whether OPERATION belongs to the configuration that comes after all large packages."""
+    return operation.partition(" | ")[0] in {"CKAN", "uWSGI", "TLS", "nginx"} and operation not in INSTALLS
+
+
+def test_killed_while_it_is_configured(stage: Stage, uninterrupted: oracle.State, chance: random.Random) -> None:
+    if not paths.snapshot(HALF).exists():
+        stage.begin(f"bare-{RELEASE}")
+        _keep_half(after="sigkill")
+    stage.begin(HALF)
+    operations = stage.changed[RELEASE]
+    later = operations[operations.index(FIRST_CONFIGURATION) :]
+    # The run may come to the operations that follow before the fault strikes.
+    targets = [name for number, name in enumerate(later) if all(map(configures, later[number : number + 4]))]
+    after = "sigkill"
+    for target, fault in zip(
+        sorted(chance.sample(targets, 3), key=targets.index), chance.sample(faults.FAULTS, 3), strict=True
+    ):
+        run = faults.begin(after=after)
+        run.began(target)
+        time.sleep(chance.uniform(0, 0.4))
+        faults.strike(run, fault)
+        assert configures(run.under_way()), f"not in the configuration phase: {run.tail()}"
+        after = fault
+    converges(uninterrupted, after=after)
+
+
+def test_killed_between_a_write_and_its_service(stage: Stage, changed: oracle.State, chance: random.Random) -> None:
+    stage.begin(stage.deployed(RELEASE))
+    after = "sigkill"
+    for write, follow in (chance.choice(RESTARTED), *LATER, *RELOADED):
+        run = faults.begin(*CHANGE, after=after)
+        run.changed(write)
+        after = chance.choice(("sigkill", "cut"))
+        faults.strike(run, after)
+        assert faults.Step(write, "Success") in run.steps, run.tail()
+        assert faults.Step(follow, "Success") not in run.steps, f"{follow!r} was done already:\n{run.tail()}"
+        problems = differing()
+        print(f"    {problems}", flush=True)
+        assert problems, f"nothing was stale after {write!r}"
+    converges(changed, *CHANGE, after=after)

@@ -1,0 +1,207 @@
+"""Services on their own hosts: deployed, closed to others, and moved there without loss."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import host, inside, state
+from settings.locks import schema
+from tests.lab import acceptance, harness, oracle, split
+from tests.lab.split import PORTS, STRANGER, Scene
+from tests.lab.stage import Stage
+
+CLOSE = "Firewall | Close the inner ports"
+INDEX = "CKAN | Have all datasets in the search index"
+
+
+@pytest.fixture(scope="module", params=split.SCENES)
+def made(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Scene]:
+    yield Scene(str(request.param), stage)
+    split.clear(stage)
+
+
+@pytest.fixture
+def scene(made: Scene) -> Scene:
+    """The scene's hosts, deployed and up. A test that leaves them changed calls ``stage.spoil``."""
+    made.keep()
+    return made
+
+
+def test_the_plan_of_bare_hosts_is_what_the_run_changes(scene: Scene) -> None:
+    assert scene.planned == scene.changed
+    assert set(scene.changed) == set(scene.hosts)
+    assert len(scene.changed["portal"]) > 40
+
+
+def test_the_second_run_changes_nothing(scene: Scene) -> None:
+    before = {name: oracle.snapshot(name) for name in scene.hosts}
+    assert "ckan_deploy" in before["portal"]["services"]["nftables"]
+    assert harness.plan_and_apply() == {}
+    for name in scene.hosts:
+        assert oracle.difference(before[name], oracle.snapshot(name)) == [], name
+
+
+def test_the_portal_works(scene: Scene, tmp_path: Path) -> None:
+    acceptance.all_without_browser(split.portal_of(tmp_path), schema()["version"], split.token())
+
+
+def test_inner_ports_are_open_to_the_portal_only(scene: Scene) -> None:
+    """Also right after a boot; the stranger could connect to these hosts."""
+    for place in set(scene.places.values()):
+        assert split.connects(STRANGER, place, 22)
+    assert split.open_ports("portal", scene.places) == set(PORTS)
+    assert split.open_ports(STRANGER, scene.places) == set()
+    split.each(set(scene.places.values()), host.reboot)
+    assert split.open_ports(STRANGER, scene.places) == set()
+    scene.stage.wait_until_up()
+    assert split.open_ports("portal", scene.places) == set(PORTS)
+    assert split.open_ports(STRANGER, scene.places) == set()
+    assert harness.plan_and_apply() == {}
+
+
+def test_redis_refuses_who_has_no_password(scene: Scene) -> None:
+    place = scene.places["redis"]
+    said = inside.run(place, ["redis-cli", "-h", state.host(place).address, "llen", "x"], check=False)
+    assert "NOAUTH" in said.stdout + said.stderr
+
+
+def test_rules_that_were_flushed_are_back_after_one_run(scene: Scene) -> None:
+    place = scene.places["solr"]
+    inside.run(place, ["nft", "flush", "ruleset"])
+    assert "solr" in split.open_ports(STRANGER, scene.places)  # else the firewall proves nothing
+    assert harness.plan_and_apply() == {place: [CLOSE]}
+    assert split.open_ports(STRANGER, scene.places) == set()
+    inside.run(place, ["nft", "insert", "rule", "inet", "ckan_deploy", "input", "accept"])
+    assert "solr" in split.open_ports(STRANGER, scene.places)
+    assert harness.plan_and_apply() == {place: [CLOSE]}
+    assert split.open_ports(STRANGER, scene.places) == set()
+    assert harness.plan() == {}
+
+
+def test_the_hosts_own_firewall_stands_beside_ours(scene: Scene) -> None:
+    """It is left alone, and whenever it is loaded, which flushes all rules, ours are loaded again."""
+    place = scene.places["solr"]
+    scene.stage.spoil()
+    rules = "flush ruleset\ntable inet own { chain input { type filter hook input priority 0; tcp dport 22 accept; }; }"
+    inside.run(place, ["sh", "-c", "cat > /etc/nftables.conf"], text=rules)
+    inside.run(place, ["systemctl", "enable", "--now", "nftables"])
+    for verb in ("reload", "restart"):
+        inside.run(place, ["systemctl", verb, "nftables"])
+        assert split.open_ports(STRANGER, scene.places) == set(), verb
+        assert "table inet own" in inside.run(place, ["nft", "list", "ruleset"]).stdout
+    assert harness.plan_and_apply() == {}
+    host.reboot(place)
+    assert split.open_ports(STRANGER, scene.places) == set()
+    assert "table inet own" in inside.run(place, ["nft", "list", "ruleset"]).stdout
+
+
+def test_a_run_for_some_hosts_connects_to_no_other(scene: Scene) -> None:
+    place = scene.places["solr"]
+    scene.stage.spoil()
+    for name in set(scene.hosts) - {place}:
+        inside.run(name, ["sh", "-c", "systemctl stop ssh.socket 2>/dev/null; systemctl stop ssh"])
+    assert harness.pyinfra("deploy.py", "--dry").status == 1
+    inside.run(place, ["nft", "flush", "ruleset"])
+    assert harness.apply("--limit", "solr") == {place: [CLOSE]}
+
+
+class Moves:
+    """A portal with everything on its host, from which services move away."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.stage = stage
+        split.clear(stage)
+        stage.begin(stage.deployed(split.PORTAL_RELEASE))
+        stage.spoil()
+        self.portal = split.portal_of(folder)
+        self.word = f"lark{uuid.uuid4().hex[:8].translate(str.maketrans('0123456789', 'ghijklmnop'))}"
+        self.make(self.word)
+
+    def make(self, name: str) -> None:
+        """A public dataset of that name and title."""
+        self.action("organization_create", {"name": f"{name}-org"})
+        self.action("package_create", {"name": name, "title": name, "owner_org": f"{name}-org", "private": False})
+
+    def action(self, name: str, data: dict[str, object]) -> object:
+        with acceptance._session(self.portal) as session:
+            session.headers["Authorization"] = split.token()
+            return acceptance._action(session, self.portal, name, data)
+
+    def found(self) -> None:
+        """The search finds the dataset, and nothing else by its name."""
+        with acceptance._session(self.portal) as session:
+            acceptance._until_found(session, self.portal, self.word, [self.word])
+
+
+def test_solr_and_redis_move_by_one_change_of_the_inventory_and_one_run(stage: Stage, tmp_path: Path) -> None:
+    moves = Moves(stage, tmp_path)
+    moves.found()
+    assert harness.plan_and_apply() == {}
+    for service in ("solr", "redis"):
+        host.up(service, release=split.SERVICE_RELEASE)
+        changed = harness.plan_and_apply()
+        assert "CKAN | Configure CKAN" in changed["portal"]
+        assert (INDEX in changed["portal"]) == (service == "solr")
+        moves.found()
+        assert harness.plan_and_apply() == {}
+    # The index is lost, and later one dataset of it: seen and made up for without any change of the inventory.
+    core = f"http://{state.host('solr').address}:8983/solr/ckan/update?commit=true"
+    for query in ("*:*", f"name:{moves.word}"):
+        body = f'{{"delete": {{"query": "{query}"}}}}'
+        inside.run("portal", ["curl", "-sf", "-H", "Content-Type: application/json", "-d", body, core])
+        assert harness.plan_and_apply() == {"portal": [INDEX]}
+        moves.found()
+    assert harness.plan() == {}
+
+
+def test_a_database_with_data_is_not_left_behind(stage: Stage, tmp_path: Path) -> None:
+    moves = Moves(stage, tmp_path)
+    address = host.up("postgresql", release=split.SERVICE_RELEASE).address
+    before = {name: oracle.snapshot(name) for name in ("portal", "postgresql")}
+    old, new = "127.0.0.1:5432/ckan_default", f"{address}:5432/ckan_default"
+    for options in (["-y"], ["--dry"]):
+        done = harness.pyinfra("deploy.py", *options)
+        assert done.status == 1
+        assert re.search(
+            rf"portal cannot be deployed, nothing was changed: its database would become {re.escape(new)}, which does "
+            rf"not answer or does not exist yet, while the present one, {re.escape(old)}, holds 1 datasets, 1 groups .*"
+            rf'ckan_database_leave_behind = "{re.escape(old)}"',
+            done.stderr,
+        ), done.stderr
+        assert "Traceback" not in done.output
+    for name, state_before in before.items():
+        assert oracle.difference(state_before, oracle.snapshot(name)) == []
+
+    # What the sentence says: the new one alone, the data, and then everything.
+    harness.plan_and_apply("--limit", "postgresql")
+    assert "which holds nothing, while the present one" in harness.pyinfra("deploy.py", "--dry").stderr
+    inside.run("portal", ["supervisorctl", "stop", "all"])
+    dump = inside.run("portal", ["runuser", "-u", "postgres", "--", "pg_dump", "-OxC", "ckan_default"]).stdout
+    data = "\n".join(
+        line for line in dump.splitlines() if not re.match(r"(CREATE|ALTER) DATABASE|\\(un)?restrict", line)
+    )
+    data = re.sub(r"^SET transaction_timeout.*$", "", data, flags=re.MULTILINE)  # PostgreSQL 17's, unknown to 15
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", "SET ROLE ckan_default"]
+    inside.run("postgresql", [*psql, "-f", "-", "ckan_default"], text=data)
+    harness.plan_and_apply()
+    moves.found()
+    moves.make("after")
+    assert harness.plan_and_apply() == {}
+
+
+def test_a_database_that_is_named_is_left_behind(stage: Stage, tmp_path: Path) -> None:
+    moves = Moves(stage, tmp_path)
+    host.up("postgresql", release=split.SERVICE_RELEASE)
+    leave = ("--data", "ckan_database_leave_behind=127.0.0.1:5432/ckan_default")
+    assert harness.pyinfra("deploy.py", "--dry", *leave[:1], f"{leave[1]}x").status == 1
+    changed = harness.plan_and_apply(*leave)
+    assert {"CKAN | Apply CKAN's pending migrations", "CKAN | Make the first sysadmin", INDEX} <= set(changed["portal"])
+    with acceptance._session(moves.portal) as session:
+        acceptance._until_found(session, moves.portal, moves.word, [])
+    acceptance.all_without_browser(moves.portal, schema()["version"], split.token())
+    assert harness.plan_and_apply() == {}

@@ -1,0 +1,92 @@
+"""A second run on a host on which one is under way stops before any change and says whose it is."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+
+import pytest
+
+from lab import inside, network
+from tests.lab import faults, harness, oracle
+from tests.lab.stage import NAME, Stage
+
+
+@pytest.fixture
+def first(converged: Stage) -> faults.Watched:
+    """A run that goes on for as long as the test wants: its first change waits for a lock that the test holds."""
+    converged.spoil()
+    converged.run("rm", "/etc/systemd/journald.conf.d/ckan-deploy.conf")
+    converged.run("dpkg", "--remove", "--force-depends", "logrotate")
+    faults.hold_dpkg(600)
+    run = faults.Watched()
+    run.began("Base | Install base packages")
+    return run
+
+
+def test_the_second_run_stops_and_says_who_the_first_is(converged: Stage, first: faults.Watched) -> None:
+    before = oracle.snapshot(NAME)
+    second = harness.pyinfra("deploy.py", "-y")
+    assert second.status == 1, second.output
+    me, controller = f"{getpass.getuser()}@{socket.gethostname()}", network.ensure().gateway
+    sentence = (
+        rf"another run is under way on {NAME}, nothing was changed: {re.escape(me)} since "
+        rf"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC from {re.escape(controller)}; "
+        rf"if it is dead, end it with `sudo kill (\d+)` on {NAME} and run again"
+    )
+    found = re.search(sentence, second.stderr)
+    assert found, second.stderr
+    assert "Traceback" not in second.output
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+
+    # A plan only reads.
+    assert harness.plan()[NAME]
+    assert first.process.poll() is None, first.tail()
+    faults.release_dpkg()
+    assert first.end() == 0, first.tail()
+    assert harness.apply() == {}
+
+
+def test_a_killed_run_holds_nothing(converged: Stage, first: faults.Watched) -> None:
+    first.kill()
+    faults.release_dpkg()
+    assert "Base | Limit the journal" in harness.apply()[NAME]
+    assert harness.plan() == {}
+
+
+def test_the_sentence_ends_a_run_whose_network_is_gone(converged: Stage, first: faults.Watched) -> None:
+    """The command in it frees the host, and the other run, should it be alive, fails."""
+    second = harness.pyinfra("deploy.py", "-y")
+    found = re.search(r"end it with `sudo (kill \d+)`", second.stderr)
+    assert found, second.stderr
+    inside.run(NAME, found[1].split())
+    assert first.end(60) == 1, first.tail()
+    faults.release_dpkg()
+    harness.apply()
+    assert harness.plan() == {}
+
+
+def test_what_a_dead_run_left_running_is_waited_for(converged: Stage) -> None:
+    """Our commands outlive their connection: a download or a migration would otherwise meet itself."""
+    converged.spoil()
+    archive = converged.run("sh", "-c", "ls /var/cache/ckan-deploy/solr-*.tgz").strip()
+    converged.run("rm", archive)
+    # The mirror answers late: what it is asked through waits for a file.
+    converged.run("sh", "-c", _SLOW_CURL)
+    run = faults.Watched()
+    run.began("Solr | Download Solr")
+    faults.wait_until_running("^sleep 15", run, "Solr | Download Solr")
+    run.kill()
+    converged.run("rm", "/usr/local/bin/curl")
+    second = harness.pyinfra("deploy.py", "-y")
+    assert second.status == 0, second.output
+    assert "which a run that is dead left running" in second.stderr
+    assert harness.plan() == {}
+    assert converged.run("sh", "-c", f"ls {archive}*").split() == [archive]
+
+
+_SLOW_CURL = """
+printf '#!/bin/sh\\ncase "$*" in *solr-*) sleep 15;; esac\\nexec /usr/bin/curl "$@"\\n' > /usr/local/bin/curl
+chmod +x /usr/local/bin/curl
+"""
