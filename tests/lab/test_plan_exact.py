@@ -27,10 +27,10 @@ from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
 EXTENSION = {
     "requirements": [
-        "ckanext-comments==0.3.1.post1 --hash=sha256:13cdd479cd950cf39b638a579ce91864ec1fbee5bec80b234f7664f3d95332eb"
+        "ckanext-hierarchy==1.2.0 --hash=sha256:1344430ce8f3d48277b254f8e36b60949a1d0431ce86b104b79eb2305a6f3092"
     ],
-    "plugins": ["comments"],  # it has migrations of its own
-    "options": {"ckanext.comments.require_approval": "true"},
+    "plugins": ["hierarchy_display"],
+    "options": {"ckan.feeds.author_name": "hierarchy"},
 }
 
 # Another valid value for each setting. Files and the other Solr are made by the fixture `other`.
@@ -39,6 +39,7 @@ OTHER: dict[str, Any] = {
     "portal_upload_limit": 77,
     "base_admin_tools": True,
     "base_journal_limit": "150M",
+    "firewall_clients": ["192.0.2.9"],
     "postgresql_port": 5433,
     "postgresql_role": "other_role",
     "postgresql_database": "other_database",
@@ -62,6 +63,8 @@ OTHER: dict[str, Any] = {
     "ckan_storage_path": "/var/lib/ckan/other",
     "ckan_webassets_path": "/var/lib/ckan/other-webassets",
     "ckan_start_seconds": 170,
+    "ckan_reindex_seconds": 1800,
+    "ckan_database_leave_behind": "127.0.0.1:5432/ckan_default",
     "ckan_sysadmin": "other-admin",
     "ckan_sysadmin_email": "other@portal.test",
     "ckan_sysadmin_token": False,
@@ -117,6 +120,8 @@ TOGETHER = (
 )
 # Nothing on a host depends on these by themselves.
 SILENT = {
+    "ckan_database_leave_behind",
+    "ckan_reindex_seconds",
     "ckan_start_seconds",
     "ckan_sysadmin_email",
     "ckan_sysadmin_password",
@@ -183,14 +188,14 @@ def _batches(data: Mapping[str, Any]) -> list[Step]:
         Step(
             "base, PostgreSQL, Redis; a certificate from files; no token",
             {
-                **of("base", "postgresql", "redis"),
-                **{name: data[name] for name in (*files, "ckan_sysadmin_token")},
+                **of("base", "firewall", "postgresql", "redis"),
+                **{name: data[name] for name in (*files, "ckan_sysadmin_token", "ckan_database_leave_behind")},
             },
             ("postgresql_password",),
         ),
         Step(
             "Solr, CKAN, uWSGI; an older CKAN, with an extension",
-            of("solr", "ckan", "uwsgi", leave=("ckan_sysadmin_token",)),
+            of("solr", "ckan", "uwsgi", leave=("ckan_sysadmin_token", "ckan_database_leave_behind")),
             ("ckan_secret_key", "ckan_sysadmin_password", "ckan_smtp_password"),
             older=True,
         ),
@@ -245,7 +250,11 @@ def test_the_plan_after_a_change_is_what_the_run_changes(
     steps = list(_singles(other)) if request.config.getoption("--long") else _batches(other)
     older = variants.older_checkout(tmp_path)
     failures = []
+    former = _location({})
     for step in steps:
+        if _location(step.data) != former:  # else the run stops: the former database holds data
+            step.data["ckan_database_leave_behind"] = former
+        former = _location(step.data)
         environment = {**os.environ}
         for name in step.secrets:
             environment[f"CKAN_DEPLOY_SECRET_{name.upper()}"] = f"another-{name}"
@@ -273,6 +282,10 @@ def test_a_setting_that_stops_the_run_by_design(name: str, one_converged: Stage)
     done = harness.pyinfra("deploy.py", "-y", "--data", f"{name}={STOPS[name]}")
     assert done.status == 1
     assert f"less than {name} = {STOPS[name]}" in done.stderr
+
+
+def _location(data: Mapping[str, Any]) -> str:
+    return f"127.0.0.1:{data.get('postgresql_port', 5432)}/{data.get('postgresql_database', 'ckan_default')}"
 
 
 def _has_token(step: Step) -> bool:
