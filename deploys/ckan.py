@@ -82,8 +82,12 @@ def ckan(settings: CkanSettings, release: Release) -> None:
             email=settings.sysadmin_email,
             password=settings.sysadmin_password,
             location=location,
+            secret_key=settings.secret_key,
             token=_TOKEN if settings.sysadmin_token else "",
         )
+    if not (settings.sysadmin and settings.sysadmin_token):
+        # Of no use to anybody any more; in CKAN itself it is revoked by hand.
+        files.absent(name="Remove the sysadmin's token", path=_TOKEN)
     ckan_operations.search_index(
         name="Have all datasets in the search index",
         path=ENVIRONMENT,

@@ -16,7 +16,7 @@ def nginx(settings: NginxSettings, release: Release) -> None:
 
     + release: tells what its nginx and OpenSSL know
     """
-    packages = ["nginx"] if release.nginx_reject_handshake else ["nginx", "ssl-cert"]
+    packages = ["nginx", "nginx-common", *([] if release.nginx_reject_handshake else ["ssl-cert"])]
     apt.packages(name="Install nginx", packages=packages)
 
     files.directory(name="Make nginx's cache folder", path=settings.cache_dir)
@@ -37,7 +37,7 @@ def nginx(settings: NginxSettings, release: Release) -> None:
     )
     # First, because it claims to be the default server, too: nginx would refuse both together.
     files.absent(
-        name="Remove the distribution's default site", path="/etc/nginx/sites-enabled/default", package="nginx"
+        name="Remove the distribution's default site", path="/etc/nginx/sites-enabled/default", package="nginx-common"
     )
     files.install(
         name="Configure the portal's site",

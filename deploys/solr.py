@@ -101,3 +101,9 @@ def solr(settings: SolrSettings, release: Release) -> None:
             f"{core}/core.properties",
         ],
     )
+    download.former_absent(
+        name="Remove former versions of Solr",
+        version=settings.version,
+        archive=f"/var/cache/ckan-deploy/{archive}",
+        dest=f"/opt/solr-{settings.version}",
+    )

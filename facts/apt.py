@@ -25,9 +25,13 @@ exit 0
 
 @dataclass(frozen=True)
 class AptState(Value):
-    """Versions of those asked-for packages that are installed, and what apt needs first."""
+    """Versions of those asked-for packages that are installed, and what apt needs first.
+
+    ``removed``: packages of which only the configuration is left; they do not set it up again.
+    """
 
     versions: dict[str, str] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
     interrupted: bool = False
     lists_outdated: bool = False
 
@@ -53,11 +57,14 @@ class Packages(FactBase[AptState]):
     def process(self, output: list[str]) -> AptState:
         """Parse the lines; raises ``FactProcessError`` with the output shown."""
         versions: dict[str, str] = {}
+        removed: list[str] = []
         interrupted = outdated = False
         for line in output:
             match line.split():
                 case ["package", "ii" | "hi", name, version]:
                     versions[name] = version
+                case ["package", "rc", name, _]:
+                    removed.append(name)
                 case ["package", *_]:
                     pass  # known to dpkg, not installed
                 case ["interrupted"]:
@@ -66,7 +73,7 @@ class Packages(FactBase[AptState]):
                     outdated = float(sources) > float(lists)
                 case _:
                     raise FactProcessError(f"dpkg-query printed what is not understood: {line!r}")
-        return AptState(versions, interrupted, outdated)
+        return AptState(versions, tuple(removed), interrupted, outdated)
 
 
 def _is_time(text: str) -> bool:

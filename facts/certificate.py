@@ -19,14 +19,14 @@ from facts.value import Value
 
 # Only the blocks that are certificates are printed: a file that also holds its key must not give it away.
 _CERTIFICATE = r"""
-[ -s "$1" ] || exit 0
-stat -L -c 'access %a %U:%G' "$1"
+[ -f "$1" ] && [ -s "$1" ] || exit 0
+stat -c 'access %a %U:%G' "$1"
 sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' "$1"
 """
 # Without openssl it is still known that there is a key. The empty password keeps openssl from asking for one.
 _PUBLIC_KEY = r"""
-[ -s "$1" ] || exit 0
-stat -L -c 'access %a %U:%G' "$1"
+[ -f "$1" ] && [ -s "$1" ] || exit 0
+stat -c 'access %a %U:%G' "$1"
 if command -v openssl >/dev/null; then openssl pkey -in "$1" -passin pass: -pubout; fi
 """
 

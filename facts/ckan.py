@@ -23,11 +23,13 @@ printf 'deb %s\n' "$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' python-ck
 # tables alembic_version and PLUGIN_alembic_version. CKAN's own command takes seconds and does not tell them apart
 # by its exit status. The URL is read from ckan.ini on the host: it holds the password.
 _DATABASE = r"""
-import configparser, glob, json, os, re, sys
+import configparser, glob, json, os, re, stat, sys
 ini, stamp, user, plugins = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 answer = {"reachable": False, "missing": False, "pending": [], "stamp": None, "user": False, "sysadmin": False}
 try:
-    answer["stamp"] = open(stamp).read().strip()
+    found = os.lstat(stamp)
+    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o644 and found.st_uid == os.geteuid():
+        answer["stamp"] = open(stamp).read().strip()
 except OSError:
     pass
 def heads(pattern):
@@ -73,6 +75,13 @@ except Exception as error:
     if answer["reachable"]:
         raise
 print(json.dumps(answer))
+"""
+
+
+_RUN = r"""
+python=$1; shift
+[ -x "$python" ] || python=$(command -v python3) || exit 0
+exec "$python" -I -c "$@"
 """
 
 
@@ -138,10 +147,9 @@ class Database(FactBase[DatabaseState]):
 
     @override
     def command(self, path: str, ini: str, stamp: str, plugins: Sequence[str] = (), user: str = "") -> StringCommand:
-        """Build the one command of this fact; without an environment it prints nothing."""
-        python = QuoteString(f"{path}/bin/python")
-        arguments = map(QuoteString, (ini, stamp, user, *plugins))
-        return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_DATABASE), *arguments)
+        """Build the one command of this fact; without an environment the host's Python tells the stamp at least."""
+        arguments = map(QuoteString, (f"{path}/bin/python", _DATABASE, ini, stamp, user, *plugins))
+        return StringCommand("sh -c", QuoteString(_RUN), "ckan-deploy", *arguments)
 
     @staticmethod
     @override

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 
 class Checksum(FactBase[str | None]):
-    """Hexadecimal digest of a regular file, or None.
+    """Hexadecimal digest of a regular file that only its owner, who asks, may write (0644); else None.
 
     + path: absolute path
     + algorithm: "sha256" or "sha512"
@@ -18,7 +18,9 @@ class Checksum(FactBase[str | None]):
     def command(self, path: str, algorithm: str) -> StringCommand:
         """Build the one command of this fact."""
         quoted = QuoteString(path)
-        return StringCommand("! test -f", quoted, "||", f"{algorithm}sum", "<", quoted)
+        seen = ("LC_ALL=C stat -c '%a %u %F'", quoted, "2>/dev/null")
+        wanted = '"644 $(id -u) regular file"'
+        return StringCommand('! test "$(', *seen, ')" =', wanted, "||", f"{algorithm}sum", "<", quoted)
 
     @override
     def process(self, output: list[str]) -> str | None:
@@ -47,3 +49,36 @@ class Unpacked(FactBase[str | None]):
     def process(self, output: list[str]) -> str | None:
         """Take the line as it is."""
         return output[0]
+
+
+_FORMER = r"""
+version=$1; archive=$2; dest=$3
+others() { find "${1%/*}" -maxdepth 1 -name "$2" ! -path "$1" 2>/dev/null; }
+pattern() { name=${1##*/}; printf '%s*%s' "${name%%"$version"*}" "${name#*"$version"}"; }
+others "$archive" "$(pattern "$archive")"
+others "$dest" "$(pattern "$dest")" | while read -r folder; do [ ! -f "$folder/.ckan-deploy" ] || echo "$folder"; done
+"""
+
+
+class Former(FactBase[list[str]]):
+    """Archives and unpacked folders of other versions, sorted.
+
+    + version: the one that is used
+    + archive, dest: absolute paths of its archive and its folder
+    """
+
+    @override
+    def command(self, version: str, archive: str, dest: str) -> StringCommand:
+        """Build the one command of this fact."""
+        return StringCommand("sh -c", QuoteString(_FORMER), "ckan-deploy", *map(QuoteString, (version, archive, dest)))
+
+    @staticmethod
+    @override
+    def default() -> list[str]:
+        """There is none."""
+        return []
+
+    @override
+    def process(self, output: list[str]) -> list[str]:
+        """Take the lines as they are."""
+        return sorted(output)

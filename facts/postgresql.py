@@ -27,12 +27,14 @@ _SCRIPT = (
 query() {
   answer=$(printf '%s\n' "$sql" | ask "$1" 2>&1) && printf '%s %s\n' "$2" "$(printf '%s\n' "$answer" | tail -n 1)"
 }
-sql=$3
+sql=$3 data=
+if [ "$(LC_ALL=C stat -c '%a %u %F' "$2" 2>/dev/null)" = "644 $(id -u) regular file" ]; then
+  data=$(cat "$2")
+  if [ -e "$data/PG_VERSION" ] && [ "$2" -nt "$data/PG_VERSION" ]; then echo stamped; fi
+fi
 query "$1" answer && exit
 printf 'error %s\n' "$(printf '%s\n' "$answer" | head -n 1)"
-if [ -f "$2" ]; then
-  read -r data < "$2"
-  if [ -e "$data/PG_VERSION" ] && [ "$2" -nt "$data/PG_VERSION" ]; then echo stamped; fi
+if [ -n "$data" ]; then
   old=$(sed -n 4p "$data/postmaster.pid" 2>/dev/null)
   if [ -n "$old" ] && [ "$old" != "$1" ]; then query "$old" elsewhere; fi
 fi
@@ -78,9 +80,9 @@ class Password:
 class RoleState:
     """A role; ``attributes`` are words of ``ALTER ROLE``, ``password`` is None where it is no SCRAM verifier.
 
-    ``asked``: the server answered on the port. If not, ``error`` is psql's first line, ``stamped`` says that
-    ckan-deploy once set the role up in a cluster that still exists, and ``known`` that this one answered on
-    another port, so that the rest is true.
+    ``asked``: the server answered on the port; if not, ``error`` is psql's first line, and ``known`` says that one
+    answered on another port, so that the rest is true. ``stamped``: ckan-deploy once set the role up in a cluster
+    that still exists; without that a later plan could not know while the server is down.
     """
 
     asked: bool = False

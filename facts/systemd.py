@@ -26,6 +26,8 @@ newest() {
 }
 """
 
+# A folder of drop-ins that was made after the last daemon-reload is not known to systemd (252), nor does it say that it
+# needs one: so the administrator's files are looked at whatever it says.
 _SCRIPT = (
     PROCESS_START
     + r"""
@@ -35,7 +37,8 @@ systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload 
   -p DropInPaths -- "$unit" 2>/dev/null || exit 0
 get() { systemctl show --value -p "$1" -- "$unit"; }
 echo "Started=$(started "$(get MainPID)")"
-echo "Newest=$(newest "$@" $(get FragmentPath) $(get DropInPaths))"
+own=/etc/systemd/system/$unit
+echo "Newest=$(newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths))"
 [ ! -e "$stamp" ] || echo "Reloaded=$(stat -c %.Y "$stamp")"
 """
 )

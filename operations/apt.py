@@ -39,6 +39,8 @@ if [ $# -gt 0 ]; then
 fi
 """
 
+_STATUS = "/var/lib/dpkg/status"
+
 
 @operation()
 def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
@@ -50,11 +52,16 @@ def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
     name. A dpkg that was interrupted is repaired first. No service is started.
     """
     current = host.get_fact(Packages, packages=tuple(packages))
-    missing = sorted(set(packages) - set(current.versions))
-    if not missing and not current.interrupted:
+    # What an earlier operation will install or repair is not missing for this one.
+    missing = sorted(name for name in set(packages) - set(current.versions) if not foresight.installed(name))
+    interrupted = current.interrupted and not foresight.touched(_STATUS)
+    if not missing and not interrupted:
         host.noop("all packages are installed")
         return
+    if interrupted:
+        foresight.will_touch(_STATUS)
     foresight.will_install(*missing)
+    foresight.will_set_up(*(name for name in missing if name not in current.removed))
     yield script(_INSTALL, "yes" if current.lists_outdated else "no", *missing)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Generator, Sequence
 from hashlib import sha256
@@ -12,21 +13,35 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.ckan import Database, DatabaseState
 from facts.ckan_index import COMPARE, Index
-from facts.files import Managed
+from facts.files import FileState, Managed
 from operations import foresight
-from operations.files import script
+from operations.files import ASIDE, script
 
 _STAMPS = "/var/lib/ckan-deploy/ckan"
 _UPGRADE_STAMP = f"{_STAMPS}/upgrade"
 
+# Facts take a stamp for one only if it is root's own regular file of this mode.
+_STAMP = (
+    ASIDE
+    + r"""
+stamp() {
+  umask 022; mkdir -p "$(dirname "$1")"; rm -f "$1.new"; printf '%s\n' "$2" > "$1.new"
+  aside "$1" "$1.new"; mv -fT "$1.new" "$1"
+}
+"""
+)
+
 # CKAN's command logs to standard error and says SUCCESS in any case; its exit status tells.
-_UPGRADE = r"""
+_UPGRADE = (
+    _STAMP
+    + r"""
 set -e
 ckan=$1/bin/ckan; ini=$2; stamp=$3; key=$4
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 cd /; runuser -u www-data -- "$ckan" -c "$ini" db upgrade >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
-mkdir -p "$(dirname "$stamp")"; printf '%s\n' "$key" > "$stamp.new"; mv -f "$stamp.new" "$stamp"
+stamp "$stamp" "$key"
 """
+)
 
 # Through CKAN's own functions, since its command line would show the password in argv. The token is written by the
 # process that made it, into a file that was private from the start.
@@ -55,17 +70,20 @@ with getattr(application, "_wsgi_app", application).test_request_context():
         made = toolkit.get_action("api_token_create")(context(), {"user": wanted["name"], "name": "ckan-deploy"})
         print(made["token"])
 """
-_RUN_SYSADMIN = r"""
+_RUN_SYSADMIN = (
+    _STAMP
+    + r"""
 set -e; umask 077
-python=$1/bin/python; ini=$2; code=$3; token=$4; stamp=$5; location=$6
+python=$1/bin/python; ini=$2; code=$3; token=$4; stamp=$5; key=$6
 log=$(mktemp); trap 'rm -f "$log" "$token.new"' EXIT
 cd /
 if [ -n "$token" ]; then out=$token.new; rm -f "$out"; else out=/dev/null; fi
 runuser -u www-data -- "$python" -c "$code" "$ini" >"$out" 2>"$log" || { tail -n 20 "$log" >&2; exit 1; }
-if [ -n "$token" ] && [ -s "$out" ]; then mv -fT "$out" "$token"; fi
-[ -z "$token" ] || test -s "$token"
-umask 022; mkdir -p "$(dirname "$stamp")"; printf '%s\n' "$location" > "$stamp.new"; mv -f "$stamp.new" "$stamp"
+if [ -n "$token" ] && [ -s "$out" ]; then aside "$token" "$out"; mv -fT "$out" "$token"; fi
+[ -z "$token" ] || { test -s "$token"; key="$key $(sha256sum < "$token" | cut -c1-64)"; }
+stamp "$stamp" "$key"
 """
+)
 
 _INDEX_STAMP = f"{_STAMPS}/index"
 _SOLR_SECONDS = 60  # seconds for Solr to answer after its start
@@ -89,7 +107,9 @@ elif found["missing"]:
     print("--only-missing")
 """
 )
-_REBUILD = r"""
+_REBUILD = (
+    _STAMP
+    + r"""
 set -e; umask 022
 path=$1; ini=$2; url=$3; site=$4; stamp=$5; key=$6; seconds=$7; code=$8
 decide() { "$path/bin/python" -I -c "$code" "$ini" "$url" "$site" "$stamp" "$key" "$@"; }
@@ -100,8 +120,9 @@ if [ -n "$how" ]; then
   timeout "$seconds" runuser -u www-data -- "$path/bin/ckan" -c "$ini" search-index rebuild --force --quiet "$how" \
     >"$log" 2>&1 || { tail -n 40 "$log" >&2; echo "the search index was not rebuilt in $seconds seconds" >&2; exit 1; }
 fi
-mkdir -p "$(dirname "$stamp")"; decide after > "$stamp.new"; mv -f "$stamp.new" "$stamp"
+left=$(decide after); stamp "$stamp" "$left"
 """
+)
 
 
 @operation()
@@ -131,7 +152,14 @@ def database(
 
 @operation()
 def sysadmin(
-    path: str, ini: str, user: str, email: str, password: HiddenValue, location: str, token: str = ""
+    path: str,
+    ini: str,
+    user: str,
+    email: str,
+    password: HiddenValue,
+    location: str,
+    secret_key: HiddenValue,
+    token: str = "",
 ) -> Generator[StringCommand, None, None]:
     """Have a first sysadmin, with an API token where one is asked for; an existing user keeps its password.
 
@@ -139,21 +167,27 @@ def sysadmin(
     + ini: path of ckan.ini
     + user, email, password: of the sysadmin; the password travels on standard input
     + location: of the database: in another one it is made again
+    + secret_key: signs API tokens; with another one a token is worth nothing
     + token: path of a file for an API token, made once per user (0600, root); empty: none
 
-    Raises ``OperationError`` in execution when the database does not answer.
+    A stamp says for which database, and with which token, that was done: so a plan knows what a database that is not
+    reached yet will need, and a token that was lost, altered or made worthless is made anew. Raises
+    ``OperationError`` in execution when the database does not answer.
     """
     stamp = f"{_STAMPS}/sysadmin.{user}"
     current = host.get_fact(Database, path=path, ini=ini, stamp=stamp, user=user)
     _must_reach(current, location)
-    token_there = not token or _is_private(token)
+    signed = hmac.digest(secret_key.unmask().encode(), b"API tokens", "sha256").hex()
+    made_for, signed_with, digest = [*(current.stamp or "").split(), "", "", ""][:3]
+    token_there = not token or (signed_with == signed and _is_private(token, digest))
     known = current.sysadmin if current.reachable else not current.missing
-    if current.stamp == location and known and token_there:
+    if made_for == location and known and token_there and bool(digest) == bool(token):
         host.noop(f"{user} is a sysadmin")
         return
+    foresight.will_touch(stamp, *([token] if token else []))
     make = "" if not token else "always" if not token_there else "with the user"  # a former database's is void
     wanted = {"name": user, "email": email, "password": password.unmask(), "token": make}
-    arguments = (path, ini, _SYSADMIN, token, stamp, location)
+    arguments = (path, ini, _SYSADMIN, token, stamp, f"{location} {signed}")
     yield script(_RUN_SYSADMIN, *arguments, stdin=json.dumps(wanted))
 
 
@@ -198,6 +232,7 @@ def _must_reach(current: DatabaseState, location: str) -> None:
         )
 
 
-def _is_private(path: str) -> bool:
+def _is_private(path: str, digest: str) -> bool:
+    """Whether PATH is root's private file with this SHA-256."""
     state = host.get_fact(Managed, path=path).state
-    return state is not None and (state.kind, state.mode, state.owner) == ("regular file", 0o600, "root")
+    return state == FileState("regular file", 0o600, "root", "root", digest, None)

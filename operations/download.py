@@ -7,13 +7,15 @@ from collections.abc import Generator
 from pyinfra import host
 from pyinfra.api import OperationValueError, StringCommand, operation
 
-from facts.download import Checksum, Unpacked
+from facts.download import Checksum, Former, Unpacked
 from operations import foresight
-from operations.files import script
+from operations.files import ASIDE, script
 
 _LENGTHS = {"sha256": 64, "sha512": 128}
 
-_DOWNLOAD = r"""
+_DOWNLOAD = (
+    ASIDE
+    + r"""
 set -e; umask 022
 url=$1; dest=$2; algorithm=$3; wanted=$4
 mkdir -p "$(dirname "$dest")"; new=$dest.part; rm -f "$new"
@@ -23,15 +25,19 @@ found=$("${algorithm}sum" < "$new" | cut -d' ' -f1)
 if [ "$found" != "$wanted" ]; then
   rm -f "$new"; echo "$url has the $algorithm $found, not the wanted $wanted; nothing was installed" >&2; exit 1
 fi
-chmod 0644 "$new"; sync "$new"; mv -fT "$new" "$dest"
+chmod 0644 "$new"; sync "$new"; aside "$dest" "$new"; mv -fT "$new" "$dest"
 """
+)
 _UNPACK = r"""
 set -e; umask 022
 archive=$1; dest=$2; checksum=$3
 rm -rf "$dest.new"; mkdir -p "$dest.new"
 tar -xf "$archive" -C "$dest.new" --strip-components=1 --no-same-owner
 printf '%s\n' "$checksum" > "$dest.new/.ckan-deploy"
-rm -rf "$dest.old"; [ ! -e "$dest" ] || mv -T "$dest" "$dest.old"
+rm -rf "$dest.old"
+# What did not come out of an archive may be somebody's.
+if [ -L "$dest" ] || [ -f "$dest/.ckan-deploy" ]; then mv -T "$dest" "$dest.old"
+elif [ -e "$dest" ]; then mv -T "$dest" "$dest.aside.$(date +%s)"; fi
 mv -T "$dest.new" "$dest"; rm -rf "$dest.old"
 """
 
@@ -78,3 +84,20 @@ def unpacked(archive: str, dest: str, checksum: str) -> Generator[StringCommand,
         return
     foresight.will_touch(dest)
     yield script(_UNPACK, archive, dest, checksum)
+
+
+@operation()
+def former_absent(version: str, archive: str, dest: str) -> Generator[StringCommand, None, None]:
+    """Remove other versions of what ``file`` and ``unpacked`` put there, once nothing runs from them.
+
+    + version: the one that is used; the others have their own in its place
+    + archive, dest: its absolute paths, each with the version in its last part
+
+    Of folders only those go that came out of an archive.
+    """
+    former = host.get_fact(Former, version=version, archive=archive, dest=dest)
+    if not former:
+        host.noop("there is no former version")
+        return
+    foresight.will_touch(*former)
+    yield script('rm -rf -- "$@"', *former)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from hashlib import sha256
 from io import StringIO
 from typing import Any
@@ -11,20 +12,30 @@ from pyinfra import host, logger, state
 from pyinfra.api import OperationValueError, QuoteString, StringCommand, operation
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
-from facts.files import FileState, Managed, leftover_path
+from facts.files import FileState, Managed, ManagedState, leftover_path
 from operations import foresight
 from operations.text import Text
+
+# For the shell scripts that rename a file into place: a folder there ($1) is moved aside, to a name beside that of the
+# successor ($2), unless it is empty.
+ASIDE = r"""
+aside() {
+  if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv "$1" "$2.aside.$(date +%s)"; fi
+}
+"""
 
 # The successor is built beside the target under a fixed name (so that a killed run's leftover is found again),
 # readable by nobody else until owner and mode are right, and renamed over it: a reader sees the old file or the
 # new one. A folder that stands in the way is moved aside, never deleted with what is in it. What a kill left at
 # "$new.old" is the file from before a check that never ended: it is put back, and the check is made again.
-_INSTALL = r"""
+_INSTALL = (
+    ASIDE
+    + r"""
 set -e; umask 077
 dest=$1; new=$2; owner=$3; mode=$4; check=$5
 rm -f "$new"; set -C; cat > "$new"; set +C
 chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
-if [ -d "$dest" ] && [ ! -L "$dest" ]; then rmdir "$dest" 2>/dev/null || mv "$dest" "$new.aside.$(date +%s)"; fi
+aside "$dest" "$new"
 if [ -e "$new.old" ] || [ -L "$new.old" ]; then mv -fT "$new.old" "$dest"; fi
 if [ -n "$check" ] && { [ -e "$dest" ] || [ -L "$dest" ]; }; then ln -P "$dest" "$new.old"; fi
 mv -fT "$new" "$dest"
@@ -34,6 +45,7 @@ if [ -n "$check" ] && ! sh -c "$check" >&2; then
 fi
 rm -f "$new.old"
 """
+)
 
 
 def script(body: str, *arguments: object, stdin: str | None = None) -> StringCommand:
@@ -65,7 +77,7 @@ def install(
     text = text if isinstance(text, Text) else Text.plain(text)
     if not text.secret.endswith("\n"):
         raise OperationValueError(f"the text of {dest} must end in a newline")
-    managed = host.get_fact(Managed, path=dest)
+    managed = managed_as(dest, owner, group)
     wanted = FileState("regular file", mode, owner, group, sha256(text.secret.encode()).hexdigest(), None)
     if managed.state == wanted and not managed.leftover:
         host.noop(f"{dest} is as wanted")
@@ -87,7 +99,7 @@ def directory(
 
     A file or link in its place is moved aside.
     """
-    managed = host.get_fact(Managed, path=path)
+    managed = managed_as(path, owner, group)
     if managed.state == FileState("directory", mode, owner, group, None, None):
         host.noop(f"{path} is as wanted")
         return
@@ -115,8 +127,8 @@ def link(path: str, target: str) -> Generator[StringCommand, None, None]:
         return
     foresight.will_touch(path)
     yield script(
-        r"""set -e
-if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv "$1" "$3.aside.$(date +%s)"; fi
+        ASIDE
+        + r"""set -e; aside "$1" "$3"
 rm -f "$3.old"; ln -sfn "$2" "$3"; mv -fT "$3" "$1"
 """,
         path, target, leftover_path(path),
@@ -129,10 +141,10 @@ def absent(path: str, package: str = "") -> Generator[StringCommand, None, None]
 
     + path: absolute path; a folder with something in it is an error when the operation runs, nothing is lost
     + package: name of the package that brings the file, where one does: then the plan knows that there will be
-      something to remove once an earlier operation has installed it
+      something to remove once an earlier operation has installed it for the first time
     """
     managed = host.get_fact(Managed, path=path)
-    if managed.state is None and not managed.leftover and not (package and foresight.installed(package)):
+    if managed.state is None and not managed.leftover and not (package and foresight.set_up(package)):
         host.noop(f"{path} is not there")
         return
     foresight.will_touch(path)
@@ -140,6 +152,16 @@ def absent(path: str, package: str = "") -> Generator[StringCommand, None, None]
         'rm -f "$2" "$2.old"; if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else rm -f "$1"; fi',
         path, leftover_path(path),
     )  # fmt: skip
+
+
+def managed_as(path: str, owner: str, group: str) -> ManagedState:
+    """Return what stands at PATH; its owner and group as they will be once accounts have been made."""
+    found = host.get_fact(Managed, path=path)
+    if found.state is None:
+        return found
+    state = found.state
+    owner, group = foresight.owner(state.owner, owner), foresight.owner(state.group, group)
+    return replace(found, state=replace(state, owner=owner, group=group))
 
 
 def _show_diff(dest: str, current: FileState | None, wanted: FileState, text: Text) -> None:

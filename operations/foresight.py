@@ -35,9 +35,19 @@ def will_install(*packages: str) -> None:
     _note("package", packages)
 
 
+def will_set_up(*packages: str) -> None:
+    """Note that of these PACKAGES not even configuration is there: they will bring their own."""
+    _note("new package", packages)
+
+
 def will_start(*units: str) -> None:
     """Note that systemd UNITS or supervisor programs will be started or restarted."""
     _note("unit", units)
+
+
+def will_make(*accounts: str) -> None:
+    """Note that ACCOUNTS will be made; their files, which show no owner until then, will be theirs."""
+    _note("account", accounts)
 
 
 def touched(*paths: str) -> bool:
@@ -53,9 +63,19 @@ def installed(*packages: str) -> bool:
     return preparing() and not _notes("package").isdisjoint(packages)
 
 
+def set_up(*packages: str) -> bool:
+    """Whether an earlier operation will install one of PACKAGES with its configuration; False during execution."""
+    return preparing() and not _notes("new package").isdisjoint(packages)
+
+
 def started(*units: str) -> bool:
     """Whether an earlier operation will (re)start one of UNITS; False during execution."""
     return preparing() and not _notes("unit").isdisjoint(units)
+
+
+def owner(shown: str, wanted: str) -> str:
+    """Return the owner or group that a file will have of which SHOWN is told: UNKNOWN may be WANTED's again."""
+    return wanted if shown == "UNKNOWN" and preparing() and wanted in _notes("account") else shown
 
 
 def _notes(kind: str) -> set[str]:

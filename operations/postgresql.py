@@ -11,7 +11,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from facts.postgresql import PSQL, Database, DatabaseState, Role, RoleState, literal, stamp_path
 from operations import foresight, scram
-from operations.files import script
+from operations.files import ASIDE, script
 
 _ATTRIBUTES = (
     "LOGIN",
@@ -28,9 +28,10 @@ _ATTRIBUTES = (
 _RUN = (
     "set -e; umask 022"
     + PSQL
+    + ASIDE
     + r"""
 data=$(ask "$1")
-mkdir -p "$(dirname "$2")"; printf '%s\n' "$data" > "$2.new"; mv -fT "$2.new" "$2"
+mkdir -p "$(dirname "$2")"; rm -f "$2.new"; printf '%s\n' "$data" > "$2.new"; aside "$2" "$2.new"; mv -fT "$2.new" "$2"
 """
 )
 # Verifiers belong neither into the server's log nor into psql's excerpt of a statement that failed.
@@ -59,7 +60,7 @@ def role(role: str, password: HiddenValue, port: int = 5432) -> Generator[String
     if _foreseen(current, port):
         host.noop(f"role {role} was set up, the server is not running yet")
         return
-    if current.exists and tuple(current.attributes) == _ATTRIBUTES and _is_of(current, password):
+    if current.exists and current.stamped and tuple(current.attributes) == _ATTRIBUTES and _is_of(current, password):
         host.noop(f"role {role} is as wanted")
         return
     words = [*_ATTRIBUTES]
@@ -100,7 +101,7 @@ def database(database: str, owner: str, port: int = 5432) -> Generator[StringCom
             f"CREATE DATABASE {wanted} OWNER {new_owner} TEMPLATE template0 ENCODING 'UTF8' "
             "LOCALE_PROVIDER libc LOCALE 'C.UTF-8';"
         )
-    elif current.owner != owner:
+    elif current.owner != owner or not current.stamped:
         sql = f"ALTER DATABASE {wanted} OWNER TO {new_owner};"
     else:
         host.noop(f"database {database} is as wanted")

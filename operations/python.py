@@ -10,10 +10,10 @@ from packaging.utils import canonicalize_name
 from pyinfra import host
 from pyinfra.api import OperationValueError, StringCommand, operation
 
-from facts.files import FileState, Managed, leftover_path
+from facts.files import FileState, leftover_path
 from facts.python import Environment
 from operations import foresight
-from operations.files import script
+from operations.files import ASIDE, managed_as, script
 
 # What builds packages that have no wheel, with what that needs itself.
 _TOOLS = ("packaging", "pip", "setuptools", "setuptools-scm", "typing-extensions", "wheel")
@@ -44,7 +44,9 @@ if [ -d "$path" ] && [ ! -L "$path" ]; then mv "$path" "$path.aside.$(date +%s)"
 ln -sfn "$(basename "$dest")" "$path.new"; mv -fT "$path.new" "$path"
 """
 
-_MEMBER = r"""
+_MEMBER = (
+    ASIDE
+    + r"""
 set -e
 path=$1; dest=$2; new=$3; sha256=$4; owner=$5; mode=$6
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
@@ -56,9 +58,9 @@ python3 -m zipfile -e "$work"/wheel/*.whl "$work/content"
 printf '%s  %s\n' "$sha256" "$work/content/$path" | sha256sum --check --quiet
 rm -f "$new"; cp "$work/content/$path" "$new"
 chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
-if [ -d "$dest" ] && [ ! -L "$dest" ]; then rmdir "$dest" 2>/dev/null || mv "$dest" "$new.aside.$(date +%s)"; fi
-mv -fT "$new" "$dest"
+aside "$dest" "$new"; mv -fT "$new" "$dest"
 """
+)
 
 
 def locked_versions(lock: str) -> dict[str, str]:
@@ -135,7 +137,7 @@ def member(
     + sha256: of the file, compared with what is there and checked before it is put there
     + owner, group, mode: of ``dest``
     """
-    managed = host.get_fact(Managed, path=dest)
+    managed = managed_as(dest, owner, group)
     if managed.state == FileState("regular file", mode, owner, group, sha256, None) and not managed.leftover:
         host.noop(f"{dest} is as wanted")
         return

@@ -17,7 +17,9 @@ _ENABLED = {"enabled", "enabled-runtime", "static", "generated", "alias", "indir
 _RESTART = r"""
 set -e
 systemctl daemon-reload
-if [ "$(systemctl show --value -p LoadState -- "$1")" = masked ]; then systemctl unmask -- "$1"; fi
+if [ "$(systemctl show --value -p LoadState -- "$1")" = masked ]; then
+  systemctl unmask -- "$1"; systemctl unmask --runtime -- "$1"
+fi
 if [ -n "$2" ]; then sh -c "$2"; fi
 case "$(systemctl is-enabled -- "$1" 2>/dev/null)" in disabled|indirect) systemctl enable --quiet -- "$1";; esac
 systemctl reset-failed -- "$1" 2>/dev/null || :

@@ -8,7 +8,21 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from facts.users import Home
+from operations import foresight
 from operations.files import script
+
+_SYSTEM = r"""
+set -e
+if id -u "$1" >/dev/null 2>&1; then usermod -d "$2" "$1"; exit; fi
+if number=$(stat -c %u "$2" 2>/dev/null) && [ "$number" != 0 ] && ! getent passwd "$number" >/dev/null; then
+  if ! getent group "$1" >/dev/null; then groupadd --system --gid "$(stat -c %g "$2")" "$1"; fi
+  set -- "$1" "$2" --uid "$number" --gid "$1"
+else
+  set -- "$1" "$2" --user-group
+fi
+user=$1 home=$2; shift 2
+useradd --system "$@" --no-create-home --home-dir "$home" --shell /usr/sbin/nologin "$user"
+"""
 
 
 @operation()
@@ -17,12 +31,11 @@ def system(user: str, home: str) -> Generator[StringCommand, None, None]:
 
     + user: its name
     + home: its home folder, which is not made
+
+    An account that was removed gets the number back that its home folder still bears: so its files are its own again.
     """
     if host.get_fact(Home, user=user) == home:
         host.noop(f"{user} exists")
         return
-    yield script(
-        'if id -u "$1" >/dev/null 2>&1; then usermod -d "$2" "$1"; '
-        'else useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1"; fi',
-        user, home,
-    )  # fmt: skip
+    foresight.will_make(user)
+    yield script(_SYSTEM, user, home)

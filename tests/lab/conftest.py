@@ -11,6 +11,7 @@ import pytest
 os.environ["CKAN_DEPLOY_LAB"] = os.environ.get("CKAN_DEPLOY_TEST_LAB", "/var/lib/ckan-deploy-lab-test")
 
 from lab import state
+from tests.lab import summary
 from tests.lab.acceptance import Portal
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
@@ -22,6 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how much was looked at."""
+    for line in summary.LINES:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

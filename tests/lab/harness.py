@@ -29,12 +29,16 @@ class Run:
 
 
 def pyinfra(
-    *arguments: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, timeout: float = 1200
+    *arguments: str,
+    inventory: str = INVENTORY,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 1200,
+    root: Path = ROOT,
 ) -> Run:
-    """Run pyinfra in the checkout; ENVIRONMENT is the whole environment, by default this process's."""
+    """Run pyinfra in the checkout, or a copy of it; ENVIRONMENT is the whole environment, by default this process's."""
     done = subprocess.run(
         [*PYINFRA, inventory, *arguments],
-        cwd=ROOT,
+        cwd=root,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -45,24 +49,30 @@ def pyinfra(
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def plan(*options: str, inventory: str = INVENTORY) -> dict[str, list[str]]:
+def plan(
+    *options: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, root: Path = ROOT
+) -> dict[str, list[str]]:
     """What ``--dry`` says would change: names of operations per host, in order."""
-    done = pyinfra("deploy.py", "--dry", "--json", *options, inventory=inventory)
+    done = pyinfra("deploy.py", "--dry", "--json", *options, inventory=inventory, environment=environment, root=root)
     assert done.status == 0, done.output
     return _per_host(json.loads(done.stdout)["plan"], ("hosts_with_change", "hosts_with_conditional_change"))
 
 
-def apply(*options: str, inventory: str = INVENTORY) -> dict[str, list[str]]:
+def apply(
+    *options: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, root: Path = ROOT
+) -> dict[str, list[str]]:
     """Run the deploy; what was changed: names of operations per host, in order."""
-    done = pyinfra("deploy.py", "-y", "--json", *options, inventory=inventory)
+    done = pyinfra("deploy.py", "-y", "--json", *options, inventory=inventory, environment=environment, root=root)
     assert done.status == 0, done.output
     return _per_host(json.loads(done.stdout)["results"]["operations"], ("success", "error"))
 
 
-def plan_and_apply(*options: str, inventory: str = INVENTORY) -> dict[str, list[str]]:
+def plan_and_apply(
+    *options: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, root: Path = ROOT
+) -> dict[str, list[str]]:
     """Apply, and assert that the plan named exactly what changed."""
-    planned = plan(*options, inventory=inventory)
-    changed = apply(*options, inventory=inventory)
+    planned = plan(*options, inventory=inventory, environment=environment, root=root)
+    changed = apply(*options, inventory=inventory, environment=environment, root=root)
     assert planned == changed, _compare(planned, changed)
     return changed
 

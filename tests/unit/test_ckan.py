@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from settings.secret import Secret
 from tests.unit.converge import apply, changed, mode, shim
 
 PASSWORD = "s3cret-%w0rd"
+SECRET_KEY = Secret("signs")  # type: ignore[no-untyped-call]
 
 
 class Portal:
@@ -194,7 +197,16 @@ echo 'log of ckan' >&2
 """)
     secret = Secret(PASSWORD)  # type: ignore[no-untyped-call]
     arguments = {"path": str(portal.env), "ini": str(portal.ini), "user": "admin", "email": "a@example.org"}
-    return {**arguments, "password": secret, "location": "db/ckan", **kw}
+    return {**arguments, "password": secret, "location": "db/ckan", "secret_key": SECRET_KEY, **kw}
+
+
+def stamp(portal: Portal, token: Path | None = None) -> None:
+    """Leave the stamp of an earlier run."""
+    key = f"db/ckan {hmac.digest(SECRET_KEY.unmask().encode(), b'API tokens', 'sha256').hex()}"
+    path = portal.folder / "stamps/sysadmin.admin"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(key + (f" {sha256(token.read_bytes()).hexdigest()}" if token else "") + "\n")
+    path.chmod(0o644)
 
 
 def test_a_sysadmin_is_made_once_and_its_password_is_in_no_argv(portal: Portal) -> None:
@@ -217,19 +229,44 @@ def test_a_token_is_written_into_a_private_file(portal: Portal) -> None:
     token = portal.folder / "token"
     before = os.umask(0)
     try:
-        assert changed(ckan.sysadmin, **sysadmin(portal, token=str(token)))
+        arguments = sysadmin(portal, token=str(token))
+        assert changed(ckan.sysadmin, **arguments)
     finally:
         os.umask(before)
     assert (portal.folder / "mode").read_text() == "600\n"
     assert (token.read_text(), mode(token)) == ("t0ken\n", 0o600)
+    assert not apply(ckan.sysadmin, dry=True, **arguments).predicted
     token.chmod(0o644)
-    assert apply(ckan.sysadmin, dry=True, **sysadmin(portal, token=str(token))).predicted
+    assert apply(ckan.sysadmin, dry=True, **arguments).predicted
+    token.chmod(0o600)
+    other = Secret("another")  # type: ignore[no-untyped-call]
+    for change in ({"secret_key": other}, {"location": "elsewhere/ckan"}):
+        assert apply(ckan.sysadmin, dry=True, **{**arguments, **change}).predicted, change
+    token.write_text("")
+    assert apply(ckan.sysadmin, dry=True, **arguments).predicted
+    token.unlink()
+    token.mkdir()
+    (token / "precious").touch()
+    assert changed(ckan.sysadmin, **arguments)
+    assert token.read_text() == "t0ken\n"
+    assert [path.name for path in portal.folder.glob("token.new.aside.*/*")] == ["precious"]
+
+
+def test_without_an_environment_the_stamp_is_told(portal: Portal) -> None:
+    """A lost environment is built anew by an earlier operation; the database is what it was."""
+    stamp(portal)
+    fact: Any = Database()
+    command = fact.command(str(portal.folder / "none"), str(portal.ini), str(portal.folder / "stamps/sysadmin.admin"))
+    result = subprocess.run(["sh", "-c", command.get_raw_value()], capture_output=True, text=True, check=True)
+    assert fact.process(result.stdout.splitlines()).stamp
+    assert not apply(ckan.sysadmin, dry=True, **sysadmin(portal, path=str(portal.folder / "none"))).predicted
+    (portal.folder / "stamps/sysadmin.admin").chmod(0o600)
+    assert apply(ckan.sysadmin, dry=True, **sysadmin(portal, path=str(portal.folder / "none"))).predicted
 
 
 def test_a_database_that_is_down(portal: Portal) -> None:
     portal.answer(refuse="connection refused")
-    (portal.folder / "stamps").mkdir()
-    (portal.folder / "stamps/sysadmin.admin").write_text("db/ckan\n")
+    stamp(portal)
     outcome = apply(ckan.sysadmin, **sysadmin(portal))
     assert not outcome.predicted  # made before: a database that is down is no reason to plan a change
     assert outcome.failed
@@ -238,8 +275,7 @@ def test_a_database_that_is_down(portal: Portal) -> None:
 def test_a_database_that_was_dropped_gets_its_sysadmin_again(portal: Portal) -> None:
     """The plan must know: an earlier operation makes the database anew, and it is empty then."""
     portal.answer(refuse='FATAL: database "ckan" does not exist')
-    (portal.folder / "stamps").mkdir()
-    (portal.folder / "stamps/sysadmin.admin").write_text("db/ckan\n")
+    stamp(portal)
     assert apply(ckan.sysadmin, dry=True, **sysadmin(portal)).predicted
 
 

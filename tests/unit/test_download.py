@@ -68,6 +68,38 @@ def test_file(algorithm: str, web: Web, tmp_path: Path) -> None:
     assert [p.name for p in dest.parent.iterdir()] == ["f"]
 
 
+@pytest.mark.parametrize("drift", ["link", "folder", "mode"])
+def test_what_is_no_plain_file_is_replaced(drift: str, web: Web, tmp_path: Path) -> None:
+    (web.folder / "f").write_bytes(CONTENT)
+    dest = tmp_path / "f"
+    if drift == "folder":
+        dest.mkdir()
+        (dest / "precious").touch()
+    else:
+        (tmp_path / "other").write_bytes(CONTENT)
+        (tmp_path / "other").chmod(0o644 if drift == "link" else 0o666)
+        if drift == "link":
+            dest.symlink_to("other")
+        else:
+            (tmp_path / "other").rename(dest)
+    assert changed(download.file, url=web.url("f"), dest=str(dest), checksum=digest(CONTENT))
+    assert (dest.is_symlink(), dest.read_bytes(), mode(dest)) == (False, CONTENT, 0o644)
+    assert drift != "folder" or [p.name for p in tmp_path.glob("f.part.aside.*/*")] == ["precious"]
+
+
+def test_former_versions_are_removed(tmp_path: Path) -> None:
+    for name in ("1.10.1", "1.9.0"):
+        (tmp_path / f"solr-{name}.tgz").touch()
+        (tmp_path / f"opt/solr-{name}").mkdir(parents=True)
+        (tmp_path / f"opt/solr-{name}/.ckan-deploy").touch()
+    (tmp_path / "opt/solr-mine").mkdir()
+    (tmp_path / "opt/solr").symlink_to("solr-1.10.1")
+    where = {"archive": str(tmp_path / "solr-1.10.1.tgz"), "dest": str(tmp_path / "opt/solr-1.10.1")}
+    assert changed(download.former_absent, version="1.10.1", **where)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["opt", "solr-1.10.1.tgz"]
+    assert sorted(p.name for p in (tmp_path / "opt").iterdir()) == ["solr", "solr-1.10.1", "solr-mine"]
+
+
 def test_a_newer_file_replaces_the_old_one(web: Web, tmp_path: Path) -> None:
     (web.folder / "f").write_bytes(CONTENT)
     dest = tmp_path / "f"
@@ -154,6 +186,14 @@ def test_another_archive_replaces_the_folder_whole(tmp_path: Path) -> None:
         assert changed(download.unpacked, archive=str(tmp_path / f"{name}.tgz"), dest=str(dest), checksum=checksum)
     assert sorted(p.name for p in dest.iterdir()) == [".ckan-deploy", "both", "new"]
     assert [p.name for p in dest.parent.iterdir()] == ["solr"]
+
+
+def test_a_folder_that_came_out_of_no_archive_is_moved_aside(tmp_path: Path) -> None:
+    checksum = archive(tmp_path / "a.tgz", {"both": b"1"})
+    (tmp_path / "solr").mkdir()
+    (tmp_path / "solr/precious").touch()
+    assert changed(download.unpacked, archive=str(tmp_path / "a.tgz"), dest=str(tmp_path / "solr"), checksum=checksum)
+    assert [p.name for p in tmp_path.glob("solr.aside.*/*")] == ["precious"]
 
 
 @pytest.mark.parametrize("rest", ["new", "old", "both", "only old"])

@@ -46,6 +46,15 @@ def test_touched(noted: str, asked: str, answer: bool) -> None:
 
 
 @pytest.mark.usefixtures("fake_host")
+def test_files_of_an_account_to_be_made() -> None:
+    assert foresight.owner("UNKNOWN", "solr") == "UNKNOWN"
+    foresight.will_make("solr")
+    assert foresight.owner("UNKNOWN", "solr") == "solr"
+    assert foresight.owner("UNKNOWN", "redis") == "UNKNOWN"
+    assert foresight.owner("root", "solr") == "root"
+
+
+@pytest.mark.usefixtures("fake_host")
 def test_kinds_do_not_mix() -> None:
     foresight.will_touch("/x")
     foresight.will_install("nginx", "curl")

@@ -102,10 +102,10 @@ def test_holdings(folder: Path) -> None:
 
 
 class Host:
-        connector = None
     """What preflight asks; NEW is asked with a password, and only where that matters."""
 
     name = "data"
+    connector = None
 
     def __init__(self, location: str, old: HoldingsState, new: HoldingsState) -> None:
         self.location, self.old, self.new = location, old, new
