@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from settings.resolve import COMPONENTS
+from settings.host import COMPONENTS
 from tests.lab import harness, oracle, summary, variants
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 

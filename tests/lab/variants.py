@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from settings.resolve import GROUPS
+from settings.inventory_checks import GROUPS
 from tests.lab import harness
 
 OLDER = Path(__file__).with_name("ckan-2.11.5.txt")

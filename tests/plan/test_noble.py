@@ -17,8 +17,6 @@ from tests.plan import fake
 LIST = Path(__file__).parent / "noble-packages.tsv"
 NOBLE = RELEASES["noble"]
 INVENTORIES = ("dev", "production")
-# Listed already, planned once the services of a portal can be on hosts of their own.
-NOT_YET = {"nftables"}
 # Marks of Debian, of PostgreSQL's and Docker's archives, of private ones, and of Ubuntu's other releases.
 FOREIGN = re.compile(r"deb\d+u|pgdg|ppa|[+~]noble|sury|~bpo|(~|0ubuntu0\.)(?!24\.04)\d\d\.\d\d")
 
@@ -74,7 +72,7 @@ def test_only_listed_packages_are_installed(
 
 def test_only_installed_packages_are_listed(planned: dict[str, dict[str, set[str]]], listed: dict[str, Row]) -> None:
     used = {package for hosts in planned.values() for packages in hosts.values() for package in packages}
-    unused = sorted(set(listed) - used - NOT_YET)
+    unused = sorted(set(listed) - used)
     assert not unused, f"{LIST.name} lists what no plan installs: {', '.join(unused)}"
 
 
