@@ -173,7 +173,7 @@ def _older_configuration(found: Managed, long: bool) -> list[Drift]:
 
 def _installed(found: Managed, long: bool) -> list[Drift]:
     """What was installed: packages, the Python environment, the account, key and certificate."""
-    pip = "/usr/lib/ckan/default/bin/python -m pip -q --disable-pip-version-check --root-user-action=ignore"
+    pip = "/usr/lib/ckan/default/bin/python -m pip -q --disable-pip-version-check"
     other = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=portal.test -days 30 2>/dev/null"
     kept = {"python3", "sudo", "ca-certificates", "python3-dev", "libc6-dev"}  # the lab itself, or half the system
     packages = [package for package in found.packages if package not in kept]
