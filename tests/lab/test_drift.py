@@ -159,7 +159,7 @@ def _older_configuration(found: Managed, long: bool) -> list[Drift]:
         Drift("the portal's process", runs_with("/etc/ckan/default/ckan.ini", "# drift", program)),
         Drift(
             "solr, its schema altered on disk, too",
-            f"sed -i 's|^</schema>|{field}</schema>|; s|</fields>|{field}</fields>|' {schema}; "
+            f"sed -i 's|</fields>|{field}</fields>|' {schema}; "
             f"systemctl restart solr; curl -sf 'http://127.0.0.1:8983/solr/ckan/schema/fields/drift' >/dev/null",
         ),
         Drift(
