@@ -18,6 +18,8 @@ from tests.lab import harness, oracle, summary
 from tests.lab.managed import Managed, managed
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
+pytestmark = pytest.mark.guarantee
+
 KEPT = "/root/drift"  # where the drift keeps what it moves away
 CERTIFICATE, KEY = f"/etc/ssl/certs/{FQDN}.cert", f"/etc/ssl/private/{FQDN}.key"
 TOKEN = "/etc/ckan/default/sysadmin-token"

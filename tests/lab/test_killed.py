@@ -19,6 +19,8 @@ from tests.lab import faults, harness, oracle
 from tests.lab.convergence import converges, differing
 from tests.lab.stage import NAME, RELEASES, Stage
 
+pytestmark = pytest.mark.guarantee
+
 RELEASE = RELEASES[0]
 HALF = f"half-{RELEASE}"
 SEED = int(os.environ.get("CKAN_DEPLOY_TEST_SEED") or random.SystemRandom().randrange(10**6))

@@ -11,6 +11,8 @@ from tests.lab import faults, harness, oracle
 from tests.lab.convergence import converges
 from tests.lab.stage import NAME, Stage
 
+pytestmark = pytest.mark.guarantee
+
 LOCKED = 30  # seconds
 
 

@@ -25,6 +25,8 @@ from settings.host import COMPONENTS
 from tests.lab import harness, oracle, summary, variants
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
+pytestmark = pytest.mark.guarantee
+
 EXTENSION = {
     "requirements": [
         "ckanext-hierarchy==1.2.0 --hash=sha256:1344430ce8f3d48277b254f8e36b60949a1d0431ce86b104b79eb2305a6f3092"

@@ -15,6 +15,8 @@ from tests.lab import acceptance, harness, oracle, split
 from tests.lab.split import PORTS, STRANGER, Scene
 from tests.lab.stage import Stage
 
+pytestmark = pytest.mark.guarantee
+
 CLOSE = "Firewall | Close the inner ports"
 INDEX = "CKAN | Have all datasets in the search index"
 
