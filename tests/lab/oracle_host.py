@@ -32,7 +32,7 @@ ROOTS = [
 ]
 NOISE = re.compile(
     r"^/var/solr/logs/|^/var/solr/data/[^/]+/data(/|$)|^/var/lib/ckan/[^/]+/|/__pycache__(/|$)|^/var/cache/nginx/"
-    r"|^/run/ckan-deploy/run\.|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
+    r"|^/run/ckan-deploy(/run\.|$)|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
 )
 # Services that timers and logins start.
 TIMED = re.compile(
@@ -66,7 +66,7 @@ def describe(path: str) -> dict[str, Any]:
 def files() -> dict[str, Any]:
     found = {}
     for root in ROOTS:
-        if os.path.lexists(root):
+        if os.path.lexists(root) and not NOISE.search(root):
             found[root] = describe(root)
         for folder, folders, names in os.walk(root):
             folders[:] = [f for f in folders if not NOISE.search(os.path.join(folder, f))]
