@@ -33,7 +33,7 @@ def postgresql(settings: PostgresqlSettings, release: Release) -> None:
     files.install(
         name="Start PostgreSQL after the network",
         dest=f"/etc/systemd/system/{cluster}.d/ckan-deploy.conf",
-        text=render("postgresql/after-network.conf.j2"),
+        text=render("systemd/after-network.conf.j2"),
     )
     files.install(
         name="Configure PostgreSQL",

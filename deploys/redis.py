@@ -20,7 +20,7 @@ def redis(settings: RedisSettings) -> None:
     files.install(
         name="Start Redis after the network",
         dest=f"{_DROP_IN}/ckan-deploy.conf",
-        text=render("redis/after-network.conf.j2"),
+        text=render("systemd/after-network.conf.j2"),
     )
     files.install(
         name="Configure Redis",

@@ -144,8 +144,8 @@ class Role(FactBase[RoleState]):
                 return RoleState(**common)
             password = Password(**row["password"]) if row["password"] else None
             return RoleState(**common, exists=True, attributes=tuple(row["attributes"]), password=password)
-        except (KeyError, TypeError, ValueError) as problem:
-            raise FactProcessError(f"psql printed what is not understood: {output!r}") from problem
+        except (KeyError, TypeError, ValueError):
+            raise FactProcessError(f"psql printed what is not understood: {output!r}") from None
 
 
 class Database(FactBase[DatabaseState]):
@@ -174,8 +174,8 @@ class Database(FactBase[DatabaseState]):
             if row is None:
                 return DatabaseState(**common)
             return DatabaseState(**common, exists=True, owner=row["owner"], encoding=row["encoding"])
-        except (KeyError, TypeError, ValueError) as problem:
-            raise FactProcessError(f"psql printed what is not understood: {output!r}") from problem
+        except (KeyError, TypeError, ValueError):
+            raise FactProcessError(f"psql printed what is not understood: {output!r}") from None
 
 
 def _command(kind: str, name: str, port: int, query: str) -> StringCommand:
