@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from settings.component import Component, configured, derived, entered
+from settings.component import Component, configured, derived, secret
 from settings.secret import Secret
 
 _PINNED = re.compile(r"^[A-Za-z0-9._-]+==\S+( +--hash=sha256:[0-9a-f]{64})+$")
@@ -69,11 +69,11 @@ class CkanSettings(Component):
     smtp_server: str = configured("", "Mail server, host:port; empty: CKAN sends no mail", pattern=r"^\S*$")
     smtp_starttls: bool = configured(True, "Use STARTTLS")
     smtp_user: str = configured("", "User at the mail server; empty: none")
-    smtp_password: Secret | None = entered("Its password; needed only with ckan_smtp_user")
+    smtp_password: Secret | None = secret("Its password; needed only with ckan_smtp_user", generated=False)
     mail_from: str = configured("", "Sender's address")
     email_to: str = configured("", "Where error reports and notices go")
-    secret_key: Secret = entered("Signs sessions and API tokens; changing it invalidates them all")
-    sysadmin_password: Secret | None = entered("The first sysadmin's password; needed only with ckan_sysadmin")
+    secret_key: Secret = secret("Signs sessions and API tokens; changing it invalidates them all")
+    sysadmin_password: Secret | None = secret("The first sysadmin's password; needed only with ckan_sysadmin")
 
     fqdn: str = derived("The portal's name")
     upload_limit: int = derived("Largest upload, MiB")

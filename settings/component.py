@@ -10,11 +10,31 @@ prefix: ``RedisSettings.port`` is ``redis_port``. Each field is of one kind:
 
 from __future__ import annotations
 
+import string
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["configured", "entered", "derived"]
+
+
+@dataclass(frozen=True)
+class SecretSpec:
+    """What the schema says of one secret.
+
+    + name: its full name, ``postgresql_password``
+    + description: one line for the operator
+    + generated: it may be made by chance; otherwise a person must give it (another system's password)
+    + length: of a generated one, characters
+    + alphabet: of a generated one
+    """
+
+    name: str
+    description: str
+    generated: bool
+    length: int
+    alphabet: str
 
 
 class Component(BaseModel):
@@ -31,6 +51,17 @@ class Component(BaseModel):
         kind: Any = extra.get("kind", "configured") if isinstance(extra, dict) else "configured"
         return kind  # type: ignore[no-any-return]
 
+    @classmethod
+    def secrets(cls) -> dict[str, SecretSpec]:
+        """Return the secrets of this component by their full names."""
+        found = {}
+        for field, info in cls.model_fields.items():
+            extra = info.json_schema_extra
+            if isinstance(extra, dict) and "secret" in extra:
+                name = f"{cls.prefix}_{field}"
+                found[name] = SecretSpec(name, info.description or "", **extra["secret"])  # type: ignore[arg-type]
+        return found
+
 
 def configured(default: Any, description: str, **constraints: Any) -> Any:
     """Declare a setting that is written in group data.
@@ -43,8 +74,25 @@ def configured(default: Any, description: str, **constraints: Any) -> Any:
 
 
 def entered(description: str, **constraints: Any) -> Any:
-    """Declare a setting that a person must give; a ``Secret`` is taken from the store by its full name."""
+    """Declare a setting that a person must give."""
     return Field(description=description, json_schema_extra={"kind": "entered"}, **constraints)
+
+
+# URL-safe: the secrets stand in database URLs and ini files, where quoting is one more thing to get wrong.
+ALPHABET = string.ascii_letters + string.digits + "-_"
+
+
+def secret(
+    description: str, *, generated: bool = True, length: int = 43, alphabet: str = ALPHABET, **constraints: Any
+) -> Any:
+    """Declare an entered setting whose value comes from the secret store.
+
+    + generated: ``python -m settings.secrets generate`` may make it; False for what another system gave
+    + length: of a generated one, characters; 43 of 64 are 258 bits
+    + alphabet: of a generated one
+    """
+    spec: Any = {"generated": generated, "length": length, "alphabet": alphabet}
+    return Field(description=description, json_schema_extra={"kind": "entered", "secret": spec}, **constraints)
 
 
 def derived(description: str, **constraints: Any) -> Any:

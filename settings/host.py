@@ -8,7 +8,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from settings.base import BaseSettings
 from settings.ckan import CkanSettings
-from settings.component import Component
+from settings.component import Component, SecretSpec
 from settings.firewall import FirewallSettings
 from settings.nginx import NginxSettings
 from settings.portal import PortalSettings
@@ -30,6 +30,11 @@ COMPONENTS: tuple[type[Component], ...] = (
     TlsSettings,
     NginxSettings,
 )
+
+
+def secrets_declared() -> dict[str, SecretSpec]:
+    """Return all secrets that the components declare, by their full names."""
+    return {name: spec for component in COMPONENTS for name, spec in component.secrets().items()}
 
 
 class SettingsError(PyinfraError):

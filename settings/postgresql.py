@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import field_validator
 
-from settings.component import Component, configured, derived, entered
+from settings.component import Component, configured, derived, secret
 from settings.secret import Secret
 
 
@@ -18,7 +18,7 @@ class PostgresqlSettings(Component):
     port: int = configured(5432, "TCP port", ge=1, le=65535)
     role: str = configured("ckan_default", "CKAN's role", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     database: str = configured("ckan_default", "CKAN's database", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    password: Secret = entered("Password of CKAN's role")
+    password: Secret = secret("Password of CKAN's role")
     max_connections: int = configured(100, "Most connections at once", ge=20, le=5000)
     shared_buffers: str = configured("128MB", "Memory for its cache", pattern=r"^[0-9]+(kB|MB|GB)$")
     bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")

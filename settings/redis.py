@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from settings.component import Component, configured, derived
+from settings.component import Component, configured, derived, secret
 from settings.secret import Secret
 
 
@@ -16,5 +16,5 @@ class RedisSettings(Component):
     port: int = configured(6379, "TCP port", ge=1, le=65535)
     maxmemory: str = configured("256mb", "Memory for data; more is refused", pattern=r"^[0-9]+(kb|mb|gb)$")
     bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
-    password: Secret | None = derived("Required of clients when other hosts may connect, else None")
+    password: Secret | None = secret("Required of clients; needed only when other hosts use it")
     clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
