@@ -1,14 +1,29 @@
-"""The lab's fixtures. The tests have a lab of their own, so that they do not touch a demo that runs."""
+"""The lab's fixtures. The tests have a lab of their own, so that they do not touch a demo that runs.
+
+With ``-n 2 --dist loadgroup`` (pytest-xdist) two workers share the tests by groups, each with a lab of its own.
+"""
 
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-os.environ["CKAN_DEPLOY_LAB"] = os.environ.get("CKAN_DEPLOY_TEST_LAB", "/var/lib/ckan-deploy-lab-test")
+os.environ["CKAN_DEPLOY_LAB"] = "-".join(
+    filter(
+        None,
+        (
+            os.environ.get("CKAN_DEPLOY_TEST_LAB", "/var/lib/ckan-deploy-lab-test"),
+            os.environ.get("PYTEST_XDIST_WORKER"),
+        ),
+    )
+)
+# All workers collect the same tests, so they must draw the same.
+os.environ["CKAN_DEPLOY_TEST_SEED"] = os.environ.get("CKAN_DEPLOY_TEST_SEED") or str(random.randrange(10**6))
 
 from lab import state
 from tests.lab import summary
@@ -19,10 +34,45 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs root and namespaces."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.lab)
+    """Everything here needs root and namespaces; what begins from the same hosts goes to the same worker."""
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.lab)
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    # What takes longest comes first, so that no worker waits for the other at the end.
+    items.sort(key=lambda item: item in ours and (2 if "stage" not in _fixtures(item) else 1 if _long(item) else 0))
+
+
+def _group(item: pytest.Item) -> str:
+    """Name of what ITEM shares with other tests: a deployed release, or what its module makes."""
+    if "stage" in _fixtures(item) and not _long(item):
+        return str(_parameters(item).get("release", RELEASES[0]))
+    return f"{item.path.stem} {_parameters(item).get('made', '')}".strip()
+
+
+def _long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("guarantee") is not None
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker sends what it wants to be printed at the end."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["summary"] = summary.LINES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended; a crashed one says nothing."""
+    summary.LINES.extend(getattr(node, "workeroutput", {}).get("summary", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import host, inside, snapshot, state
+from lab import host, inside, paths, snapshot, state
 from tests.lab import harness
 from tests.lab.acceptance import Portal
-from tests.lab.stage import FQDN, Stage
+from tests.lab.stage import FQDN, REUSE, Stage
 
 PORTAL_RELEASE, SERVICE_RELEASE = "trixie", "bookworm"
 STRANGER = "stranger"  # in no group: the product does not know it
@@ -55,8 +55,8 @@ class Scene:
         if self.stage.current == self.name:
             return
         clear(self.stage)
-        if self.changed:
-            names = (*self.hosts, STRANGER)
+        names = (*self.hosts, STRANGER)
+        if self.changed or (REUSE and all(paths.snapshot(f"{self.name}-{name}").exists() for name in names)):
             raise_hosts(snapshots={name: f"{self.name}-{name}" for name in names})
             self.stage.wait_until_up()
         else:
@@ -64,7 +64,7 @@ class Scene:
             raise_hosts({"portal": PORTAL_RELEASE, **others})
             self.planned = harness.plan()
             self.changed = harness.apply()
-            each((*self.hosts, STRANGER), lambda name: snapshot.take(name, f"{self.name}-{name}"))
+            each(names, lambda name: snapshot.take(name, f"{self.name}-{name}"))
             self.stage.wait_until_up()
         self.stage.current = self.name
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.guarantee
 
 RELEASE = RELEASES[0]
 HALF = f"half-{RELEASE}"
-SEED = int(os.environ.get("CKAN_DEPLOY_TEST_SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ["CKAN_DEPLOY_TEST_SEED"])  # set by conftest.py
 
 # What takes long during the packages phase, the process that shows it, and how long it goes on at least (seconds).
 APT, FETCH, PIP = r"^apt-get .*install", r"^(curl|tar) .*solr-", r"bin/python -m pip .*install"
