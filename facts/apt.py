@@ -76,5 +76,32 @@ class Packages(FactBase[AptState]):
         return AptState(versions, tuple(removed), interrupted, outdated)
 
 
+class Brought(FactBase[tuple[str, ...]]):
+    """What an installation of PACKAGES would bring along, as apt's simulation says; nothing where it cannot tell.
+
+    + packages: names, none of them installed
+
+    It cannot tell without lists, as on a host that has never fetched any.
+    """
+
+    @override
+    def command(self, packages: Sequence[str]) -> StringCommand:
+        """Build the one command of this fact; it takes no lock."""
+        simulate = "LC_ALL=C apt-get -s -q --no-install-recommends install"
+        return StringCommand(simulate, *map(QuoteString, packages), "2>/dev/null || true")
+
+    @staticmethod
+    @override
+    def default() -> tuple[str, ...]:
+        """Nothing is known to come along."""
+        return ()
+
+    @override
+    def process(self, output: list[str]) -> tuple[str, ...]:
+        """Take the names of new packages: ``Inst name (version …)``; a version before that is an upgrade."""
+        words = [line.split() for line in output]
+        return tuple(sorted(line[1] for line in words if len(line) > 2 and line[0] == "Inst" and line[2][0] == "("))
+
+
 def _is_time(text: str) -> bool:
     return text.replace(".", "", 1).isdecimal()

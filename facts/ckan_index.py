@@ -14,15 +14,20 @@ from facts.value import Value
 # What the index must hold is every active dataset, private ones included; what it must not hold are those that are
 # deleted or gone (a Solr that was in use before has such). CKAN saves to the database first and indexes afterwards:
 # what differs is looked at again for a while before it counts. Datasets that CKAN itself failed to index stand in
-# the stamp, below its key, and do not count. The database's URL is read on the host: it holds the password.
+# the stamp, below its key, and do not count; a stamp that anybody else could have written counts for nothing. The
+# database's URL is read on the host: it holds the password.
 COMPARE = r"""
-import configparser, json, os, sys, time, urllib.error, urllib.parse, urllib.request
+import configparser, json, os, re, stat, sys, time, urllib.error, urllib.parse, urllib.request
 def compare(ini, url, site, stamp, wait, again):
     answer = {"known": False, "total": 0, "missing": [], "surplus": [], "stamp": None, "refused": []}
     try:
+        status = os.lstat(stamp)
+        ours = stat.S_ISREG(status.st_mode) and (stat.S_IMODE(status.st_mode), status.st_uid) == (0o644, os.getuid())
         with open(stamp) as file:
-            answer["stamp"], *answer["refused"] = file.read().split() or [None]
-    except OSError:
+            key, *refused = file.read().split()
+        if ours and all(re.fullmatch(r"[\w-]{2,100}", word) for word in refused):
+            answer.update(stamp=key, refused=refused)
+    except (OSError, ValueError):
         pass
     parser = configparser.RawConfigParser(strict=False)
     parser.read(ini)

@@ -47,8 +47,8 @@ class Unpacked(FactBase[str | None]):
 
     @override
     def process(self, output: list[str]) -> str | None:
-        """Take the line as it is."""
-        return output[0]
+        """Take the text as it is."""
+        return "\n".join(output)
 
 
 _FORMER = r"""

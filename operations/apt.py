@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from facts.apt import Packages
+from facts.apt import Brought, Packages
 from operations import foresight
 from operations.files import script
 
@@ -62,6 +62,9 @@ def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
         foresight.will_touch(_STATUS)
     foresight.will_install(*missing)
     foresight.will_set_up(*(name for name in missing if name not in current.removed))
+    if missing and foresight.preparing():
+        brought = host.get_fact(Brought, packages=tuple(missing))
+        foresight.will_install(*(name for name in brought if name not in missing))
     yield script(_INSTALL, "yes" if current.lists_outdated else "no", *missing)
 
 

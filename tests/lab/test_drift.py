@@ -177,7 +177,8 @@ def _installed(found: Managed, long: bool) -> list[Drift]:
     """What was installed: packages, the Python environment, the account, key and certificate."""
     pip = "/usr/lib/ckan/default/bin/python -m pip -q --disable-pip-version-check"
     other = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=portal.test -days 30 2>/dev/null"
-    kept = {"python3", "sudo", "ca-certificates", "python3-dev", "libc6-dev"}  # the lab itself, or half the system
+    # The lab itself, or half the system; and without nft nobody can tell which rules the kernel still has.
+    kept = {"python3", "sudo", "ca-certificates", "python3-dev", "libc6-dev", "nftables"}
     packages = [package for package in found.packages if package not in kept]
     return [
         Drift("a Python package downgraded", f"{pip} install --no-deps idna==3.7"),

@@ -121,6 +121,25 @@ def test_another_core_schema_or_database_is_indexed_once(portal: Portal) -> None
     assert portal.asked[0]["fq"] == ['+site_id:"default" +entity_type:package']
 
 
+@pytest.mark.parametrize("how", ["appended to", "writable", "a link", "emptied"])
+def test_a_stamp_that_drifted_counts_for_nothing(portal: Portal, how: str) -> None:
+    assert changed(ckan.search_index, **portal.wanted())
+    stamp = portal.folder / "stamps/index"
+    before = stamp.read_text()
+    match how:
+        case "appended to":
+            stamp.write_text(f"{before}# drift\n")
+        case "writable":
+            stamp.chmod(0o646)
+        case "a link":
+            stamp.symlink_to(stamp.rename(stamp.with_name("kept")))
+        case _:
+            stamp.write_text("")
+    assert changed(ckan.search_index, **portal.wanted())
+    assert (stamp.read_text(), stamp.lstat().st_mode & 0o777, stamp.is_symlink()) == (before, 0o644, False)
+    assert portal.ran() == []
+
+
 def test_what_is_missing_is_added_and_what_is_gone_is_removed(portal: Portal) -> None:
     portal.states({"a": "active", "b": "active"})
     assert changed(ckan.search_index, **portal.wanted())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pyinfra.api import FactBase
 
-from facts.apt import AptState, Packages
+from facts.apt import AptState, Brought, Packages
 from facts.ckan import CkanVersion, Database, DatabaseState, Version
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.ckan_index import Index, IndexState
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No (requires )?command set")
 TestManaged = fact_tests("files.Managed")
 TestUnit = fact_tests("systemd.Unit")
 TestPackages = fact_tests("apt.Packages")
+TestBrought = fact_tests("apt.Brought")
 TestEnvironment = fact_tests("python.Environment")
 TestChecksum = fact_tests("download.Checksum")
 TestUnpacked = fact_tests("download.Unpacked")
@@ -45,6 +46,7 @@ TestBasics = fact_tests("host.Basics")
         (Managed, ManagedState(None)),
         (Unit, UnitState()),
         (Packages, AptState()),
+        (Brought, ()),
         (Environment, EnvironmentState()),
         (Checksum, None),
         (Unpacked, None),
