@@ -79,12 +79,15 @@ def compare(ini, url, site, stamp, wait, again):
 _FACT = (
     COMPARE
     + r"""
-found = compare(*sys.argv[1:5], float(sys.argv[5]), 5)
+found = compare(*sys.argv[1:5], float(sys.argv[5]), int(sys.argv[6]))
 for name in ("missing", "surplus", "refused"):
     found[name] = len(found[name])
 print(json.dumps(found))
 """
 )
+
+
+_SETTLE = 5  # seconds for CKAN to index what it has just saved
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Index(FactBase[IndexState]):
     def command(self, path: str, ini: str, url: str, site: str, stamp: str, wait: int = 0) -> StringCommand:
         """Build the one command of this fact; without an environment it prints nothing."""
         python = QuoteString(f"{path}/bin/python")
-        arguments = map(QuoteString, (ini, url, site, stamp, str(wait)))
+        arguments = map(QuoteString, (ini, url, site, stamp, str(wait), str(_SETTLE)))
         return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_FACT), *arguments)
 
     @staticmethod

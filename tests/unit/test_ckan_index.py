@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from facts import ckan_index
 from operations import ckan
 from tests.unit.converge import apply, changed, shim
 
@@ -100,6 +101,7 @@ class Portal:
 def portal(tmp_path: Path, shims: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
     monkeypatch.setattr(ckan, "_INDEX_STAMP", str(tmp_path / "stamps/index"))
     monkeypatch.setattr(ckan, "_SOLR_SECONDS", 1)
+    monkeypatch.setattr(ckan_index, "_SETTLE", 1)
     shim(shims, "runuser", '[ "$1 $2 $3" = "-u www-data --" ] || exit 3; shift 3; exec "$@"')
     made = Portal(tmp_path)
     yield made
