@@ -18,6 +18,8 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 REBOOTED = 133  # systemd-nspawn's exit status when the guest asked for a reboot
 INTERFACE = "host0"
+# Names a file that then gets each program that the host starts, from process 1 on, with its arguments (lab/trace.py).
+TRACE = "CKAN_DEPLOY_LAB_TRACE"
 
 
 def main(folder: Path) -> int:
@@ -138,11 +140,12 @@ def _mount(record: state.Record) -> Path:
 def _nspawn(record: state.Record, merged: Path) -> list[str]:
     pip = paths.cache() / "pip" / record.release
     pip.mkdir(parents=True, exist_ok=True)
+    mortal = ["setpriv", "--pdeathsig", "KILL", "--"]  # ends with whoever started it
+    trace = os.environ.get(TRACE)
+    traced = [*mortal, sys.executable, "-m", "lab.trace", trace] if trace else []
     return [
-        "setpriv",
-        "--pdeathsig",
-        "KILL",
-        "--",
+        *traced,
+        *mortal,
         "systemd-nspawn",
         "--quiet",
         "--register=no",
