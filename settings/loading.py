@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pyinfra.api import Inventory
+from pyinfra.api import Inventory, State
+from pyinfra.context import ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory
 
@@ -28,9 +30,10 @@ def load(inventory: str, place: Place, data: Mapping[str, Any] | None = None, mo
     if problems := [problem for file in place.files() if (problem := _no_python(file))]:
         raise SettingsError([str(problem) for problem in in_order(problems)])
     try:
-        found: Inventory = make_inventory(
-            inventory, override_data=dict(data or {}), cwd=str(Path.cwd()), group_data_directories=list(more)
-        )
+        with _contexts():
+            found: Inventory = make_inventory(
+                inventory, override_data=dict(data or {}), cwd=str(Path.cwd()), group_data_directories=list(more)
+            )
     except UnexpectedExternalError as error:
         file = Path(error.filename)
         raise SettingsError([str(_failed(error.exception, file))]) from error
@@ -38,6 +41,20 @@ def load(inventory: str, place: Place, data: Mapping[str, Any] | None = None, mo
         where = Origin("file", inventory)
         raise SettingsError([str(Problem(f"pyinfra cannot take this inventory: {_said(error)}", where))]) from error
     return found
+
+
+@contextmanager
+def _contexts() -> Iterator[None]:
+    """Have what pyinfra's own command line has while it executes data files, and put it back."""
+    state: Any = ctx_state  # they have no types
+    inventory: Any = ctx_inventory
+    before = state.get(), inventory.get()
+    state.set(before[0] or State())
+    try:
+        yield
+    finally:
+        state.set(before[0])
+        inventory.set(before[1])
 
 
 def _no_python(file: Path) -> Problem | None:

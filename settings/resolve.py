@@ -106,6 +106,5 @@ def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
 
     Without ``secrets_folder`` it is ``secrets`` in the working directory.
     """
-    values = next(iter(hosts.values())).pick()[0] if hosts else {}
-    data = {name: values[name].value for name in ("secrets_folder", "secrets_generate") if name in values}
+    data = next(iter(hosts.values())).data if hosts else {}
     return SecretStore(Path(data.get("secrets_folder", "secrets")), generate=bool(data.get("secrets_generate", False)))

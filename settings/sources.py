@@ -67,6 +67,11 @@ class HostSource:
     layers: tuple[Layer, ...] = field(repr=False)
     origin: Origin = INVENTORY
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The values in force, right or wrong."""
+        return {name: value.value for name, value in self.pick()[0].items()}
+
     def pick(self) -> tuple[dict[str, Value], list[Problem]]:
         """Return the value in force of each name, and what is wrong with that.
 

@@ -35,7 +35,7 @@ class Secrets:
         self.found: dict[str, Secret | None] = {}
         self.hosts = dict(_needed(values))
         for name, host in self.hosts.items():
-            self.found[name] = store.get(*_arguments(store.get, name, host))
+            self.found[name] = store.get(*arguments(store.get, name, host))
 
     def get(self, name: str) -> Secret | None:
         """Return the secret NAME; None where it is not needed, or missing."""
@@ -44,7 +44,7 @@ class Secrets:
     def origin(self, name: str) -> Origin:
         """Where the secret NAME comes from."""
         said: Any = getattr(self.store, "origin", None)
-        place = said(*_arguments(said, name, self.hosts.get(name))) if said else "the secret store"
+        place = said(*arguments(said, name, self.hosts.get(name))) if said else "the secret store"
         return Origin("store", str(place))
 
     def problems(self) -> list[Problem]:
@@ -52,9 +52,9 @@ class Secrets:
         return [Problem(sentence) for sentence in self.store.problems]
 
 
-def _arguments(method: Callable[..., Any], *arguments: str | None) -> tuple[str | None, ...]:
-    """Return those of ARGUMENTS that METHOD takes: not every store has secrets of single hosts."""
-    return arguments[: len(inspect.signature(method).parameters)]
+def arguments(method: Callable[..., Any], *wanted: str | None) -> tuple[str | None, ...]:
+    """Return those WANTED that METHOD takes: not every store has secrets of single hosts."""
+    return wanted[: len(inspect.signature(method).parameters)]
 
 
 def _needed(values: Values) -> Iterator[tuple[str, str]]:
