@@ -12,6 +12,9 @@ from settings.schema import Setting, settings
 from settings.shown import shown
 from settings.sources import HostSource, Value
 
+# What pydantic finds of a part of a list or dictionary, in other words.
+_PARTS = {"string_type": "must be text", "extra_forbidden": "there is no such key", "dict_type": "must be a dictionary"}
+
 
 def check(name: str, host: HostSource, values: Mapping[str, Value]) -> tuple[dict[str, Any], list[Problem]]:
     """Return the valid ones of VALUES of the host NAME, as their settings' types; and the problems of the others.
@@ -47,7 +50,8 @@ def _wrong(setting: Setting, value: Value, item: Any) -> Problem:
     if item["type"] == "value_error":
         says = str(item["msg"]).removeprefix("Value error, ")
     elif place:
-        says = f"{_lower(item['msg'])}; {setting.name} must be {setting.allowed}, for example {_example(setting)}"
+        part = _PARTS.get(item["type"]) or _lower(item["msg"])
+        says = f"{part}; {setting.name} must be {setting.allowed}, for example {_example(setting)}"
     else:
         unit = f" ({setting.unit})" if setting.unit else ""
         says = f"must be {setting.allowed}{unit}; for example {_example(setting)}"
@@ -59,7 +63,7 @@ def _home(setting: Setting) -> str:
 
 
 def _example(setting: Setting) -> str:
-    return f"{setting.name} = {shown(setting.example, 90)}"
+    return f"{setting.name} = {shown(setting.example, 170)}"
 
 
 def _lower(message: str) -> str:

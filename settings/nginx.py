@@ -24,7 +24,9 @@ def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        raise ValueError(
+            f"{value!r} is no regular expression: {error}; escape what stands for itself with \\"
+        ) from error
     return value
 
 
