@@ -27,7 +27,7 @@ from settings.sources import from_inventory
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was asked for; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     try:
         found, store = _examine(options.inventory, _data(options.data))
         rows = _chosen(report.rows(found, store), options.host, options.name, found)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from settings.origin import Problem
 from settings.schema import Setting, settings
-from settings.shown import shown
+from settings.shown import plain, shown
 from settings.sources import HostSource, Value
 
 # What pydantic finds of a part of a list or dictionary, in other words.
@@ -46,12 +46,13 @@ def check(name: str, host: HostSource, values: Mapping[str, Value]) -> tuple[dic
 def _wrong(setting: Setting, value: Value, item: Any) -> Problem:
     """Say what is wrong with VALUE, or with ITEM's part of it."""
     place = "".join(f"[{part!r}]" for part in item["loc"])
-    whole = f"{setting.name}{place} = {shown(item['input'] if place else value.value)}"
+    part = plain({item["loc"][-1]: item["input"]}) if place else {"": value.value}  # an option may hold a secret
+    whole = f"{setting.name}{place} = {shown(*part.values())}"
     if item["type"] == "value_error":
         says = str(item["msg"]).removeprefix("Value error, ")
     elif place:
-        part = _PARTS.get(item["type"]) or _lower(item["msg"])
-        says = f"{part}; {setting.name} must be {setting.allowed}, for example {_example(setting)}"
+        wanted = _PARTS.get(item["type"]) or _lower(item["msg"])
+        says = f"{wanted}; {setting.name} must be {setting.allowed}, for example {_example(setting)}"
     else:
         unit = f" ({setting.unit})" if setting.unit else ""
         says = f"must be {setting.allowed}{unit}; for example {_example(setting)}"

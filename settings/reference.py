@@ -44,7 +44,7 @@ def _section(component: type[Component]) -> str:
     if computed := [setting for setting in own if setting.kind == "derived"]:
         lines += ["| derived | is | from | |", "|---|---|---|---|", *map(_computed, computed), ""]
     if examples := [setting for setting in written if setting.kind == "configured"]:
-        lines += ["For example:", "", "```python", *map(_example, examples), "```", ""]
+        lines += ["For example:", "", *(f"    {_example(setting)}" for setting in examples), ""]
     return "\n".join(lines)
 
 
