@@ -26,18 +26,22 @@ _data = {
     for host in _hosts()
 }
 
-# The lab's own Solr, assembled from Maven artefacts: `python -m lab mirror solr`.
-_solr = {
-    "solr_mirror": f"{_mirror_url()}/solr",
-    "solr_version": _SOLR,
-    "solr_sha512": _sha512.read_text().split()[0] if _sha512.exists() else "",
-}
+
+def _solr() -> dict[str, object]:
+    """The lab's own Solr, assembled from Maven artefacts: `python -m lab mirror solr`."""
+    return {
+        "solr_mirror": f"{_mirror_url()}/solr",
+        "solr_version": _SOLR,
+        "solr_sha512": _sha512.read_text().split()[0] if _sha512.exists() else "",
+    }
 
 
 def _group(service: str) -> list[tuple[str, dict[str, object]]]:
     places = ("portal",) if service == "portal" else (service, "services", "portal")
-    more = _solr if service == "solr" else {}
-    return [(name, {**_data[name], **more}) for name in places if name in _data][:1]
+    found = [(name, dict(_data[name])) for name in places if name in _data][:1]
+    for _, data in found if service == "solr" else []:
+        data |= _solr()
+    return found
 
 
 portal = _group("portal")

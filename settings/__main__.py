@@ -101,7 +101,7 @@ def _chosen(rows: list[report.Row], host: str | None, names: list[str], found: R
         if host in (None, row.host)
         and (not names or row.name in names or settings()[row.name].component.prefix in names)
     ]
-    if not chosen:
+    if not chosen and (host or names):
         raise PyinfraError(f"{host or 'no host'} has none of {', '.join(names)}")
     return chosen
 

@@ -48,12 +48,14 @@ class Resolution:
 
 
 @cache
-def of_inventory(inventory: Inventory) -> dict[str, HostSettings]:
+def of_inventory(inventory: Inventory, place: Place | None = None) -> dict[str, HostSettings]:
     """Return the settings of all hosts of a pyinfra inventory by name, resolved once. Raises ``SettingsError``.
+
+    + place: its files; by default those of pyinfra's command line
 
     The inventory that config.py checked before the hosts were connected to is the same: it is not resolved again.
     """
-    place = place_of_run()
+    place = place or place_of_run()
     hosts = from_inventory(inventory, place)
     for known, found in _RESOLVED:
         if known == hosts:

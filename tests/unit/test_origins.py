@@ -61,6 +61,11 @@ def test_the_strongest_level_decides(drawn: list[tuple[Level, dict[str, Any]]]) 
             assert str(problem.where) in str(problem) and problem.says.count(".py:1") == 1  # and the other place
 
 
+def test_true_is_not_one() -> None:
+    drawn: list[tuple[Level, dict[str, Any]]] = [(Level.ROLE, {"redis_port": True}), (Level.ROLE, {"redis_port": 1})]
+    assert len(HostSource((), layers(drawn)).pick()[1]) == 1
+
+
 # --- files: what pyinfra reads, and the lines that were written -------------------------------------------------------
 
 PLACES = ("host", "environment", "portal", "redis", "all")

@@ -121,6 +121,14 @@ def test_what_does_not_exist(arguments: tuple[str, ...], says: str, folder: Path
     assert json.loads(done.stdout)["problems"] == [{"text": says}]
 
 
+def test_an_inventory_without_hosts(folder: Path) -> None:
+    (folder / INVENTORY).write_text("portal = []\n")
+    done = run(folder, "settings", INVENTORY)
+    assert done.returncode == 1
+    assert "production.py:1: group portal: it has no host, but must have one" in done.stderr
+    assert len(done.stderr.splitlines()) == 6
+
+
 @pytest.mark.parametrize("arguments", [(), (INVENTORY, "--nope"), (INVENTORY, "--data", "redis_port")])
 def test_wrong_usage(arguments: tuple[str, ...], folder: Path) -> None:
     done = run(folder, "settings", *arguments)

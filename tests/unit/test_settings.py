@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pyinfra import connectors
 
 from settings.host import COMPONENTS, SCHEMA, HostSettings, SettingsError
 from settings.locks import lock, version
 from settings.origin import Origin
 from settings.place import Place
+from settings.pyinfra_names import known
 from settings.resolve import of_inventory, resolve, store_for
 from settings.schema import settings as schema
 from settings.secret import Secret
@@ -329,6 +331,20 @@ def test_excluded_hosts_still_resolve(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert list(found) == list(ADDRESSES)
     assert found["cache"].redis and found["cache"].redis.clients == ("192.0.2.20",)
     assert of_inventory(made) is found
+
+
+def test_the_names_that_pyinfra_s_connectors_know() -> None:
+    """Also those that they read or give to hosts themselves, without declaring them."""
+    assert {"ssh_user", "ssh_port", "docker_platform", "fake_responses", "_sudo", "_env"} <= known()
+    assert not {"ssh_usr", "name", "_sud"} & known()
+    folder = Path(connectors.__file__).parent
+    read = re.compile(
+        r"""host\.data\.(\w+)|host_data\["(\w+)"\]|^ +(?:yield .*)?\{?"((?:docker|chroot|ssh)_\w+)": """, re.M
+    )
+    texts = [path.read_text() for path in folder.glob("*.py")]
+    found = {name for text in texts for names in read.findall(text) for name in names if name}
+    assert found >= {"chroot_directory", "docker_image", "ssh_hostname"}
+    assert found <= known()
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
