@@ -22,18 +22,26 @@ _data = {
         "ssh_strict_host_key_checking": "yes",
         "secrets_folder": str(_secrets_path()),
         "secrets_generate": True,
-        # The lab's own Solr, assembled from Maven artefacts: `python -m lab mirror solr`.
-        "solr_mirror": f"{_mirror_url()}/solr",
-        "solr_version": _SOLR,
-        "solr_sha512": _sha512.read_text().split()[0] if _sha512.exists() else "",
     }
     for host in _hosts()
 }
 
 
+def _solr() -> dict[str, object]:
+    """The lab's own Solr, assembled from Maven artefacts: `python -m lab mirror solr`."""
+    return {
+        "solr_mirror": f"{_mirror_url()}/solr",
+        "solr_version": _SOLR,
+        "solr_sha512": _sha512.read_text().split()[0] if _sha512.exists() else "",
+    }
+
+
 def _group(service: str) -> list[tuple[str, dict[str, object]]]:
     places = ("portal",) if service == "portal" else (service, "services", "portal")
-    return [(name, _data[name]) for name in places if name in _data][:1]
+    found = [(name, dict(_data[name])) for name in places if name in _data][:1]
+    for _, data in found if service == "solr" else []:
+        data |= _solr()
+    return found
 
 
 portal = _group("portal")

@@ -1,6 +1,7 @@
-"""The stop when pyinfra's command line names something that does not exist.
+"""The stop before any connection: pyinfra's command line names something that does not exist, or settings are wrong.
 
-pyinfra itself warns and ends with success when the inventory, or what ``--limit`` selects, is not there.
+pyinfra itself warns and ends with success when the inventory, or what ``--limit`` selects, is not there; and it would
+connect to all hosts, with whatever is wrong in the data, before deploy.py could say so.
 """
 
 from __future__ import annotations
@@ -9,40 +10,49 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import click
+from pyinfra.api import Inventory
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra_cli.inventory import make_inventory
+from pyinfra_cli.cli import _set_override_data
 
 from settings.inventory_checks import GROUPS
+from settings.loading import load
+from settings.place import place_of_run
+from settings.resolve import of_inventory
 
 _SPECIAL_GROUPS = {"all", "@ssh"}
 
 
 def check() -> None:
-    """Raise ``PyinfraError`` when the inventory, ``--limit``, ``--exclude`` or a group data file names nobody."""
+    """Raise ``PyinfraError`` when the command line names nobody, or data cannot be loaded or is wrong for deploy.py."""
     context = click.get_current_context(silent=True)
     if context is None:  # pyinfra's API has no command line
         return
-    root = Path(context.params.get("chdir") or Path.cwd())
-    name = str(context.params["inventory"])
-    check_inventory(name, root)
-    check_group_data(root)
+    given = context.params
+    name = str(given["inventory"])
+    check_inventory(name)
+    check_group_data()
+    logins = ("ssh_user", "ssh_key", "ssh_key_password", "ssh_port", "ssh_password")
+    data = _set_override_data(given.get("data") or (), *(given.get(login) for login in logins))
+    inventory = load(name, place_of_run(), data, tuple(given.get("group_data") or ()))
     for option in ("limit", "exclude"):
-        check_selection(name, option, tuple(context.params.get(option) or ()), root)
+        check_selection(inventory, name, option, tuple(given.get(option) or ()))
+    if any(Path(operation).name == "deploy.py" for operation in given.get("operations") or ()):
+        of_inventory(inventory)
 
 
-def check_inventory(name: str, root: Path) -> None:
+def check_inventory(name: str) -> None:
     """Raise ``PyinfraError`` unless NAME is an inventory file, or a list of hosts (``a,b`` or ``@connector``)."""
-    if "," in name or name.startswith("@") or (root / name).is_file():
+    if "," in name or name.startswith("@") or Path(name).is_file():
         return
-    known = sorted(str(path.relative_to(root)) for path in (root / "inventory").glob("*.py"))
+    known = sorted(map(str, Path("inventory").glob("*.py")))
     raise PyinfraError(f"there is no inventory {name}; there are {', '.join(known) or 'none'}")
 
 
-def check_group_data(root: Path) -> None:
+def check_group_data() -> None:
     """Raise ``PyinfraError`` for a file in group_data/ that belongs to no group and no inventory."""
-    environments = {path.stem for path in (root / "inventory").glob("*.py")}
+    environments = {path.stem for path in Path("inventory").glob("*.py")}
     known = {"all", *GROUPS, *environments}
-    for path in sorted((root / "group_data").glob("*.py")):
+    for path in sorted(Path("group_data").glob("*.py")):
         if path.stem not in known:
             raise PyinfraError(
                 f"group_data/{path.name} belongs to no group and no inventory; it would be ignored. "
@@ -50,16 +60,13 @@ def check_group_data(root: Path) -> None:
             )
 
 
-def check_selection(inventory: str, option: str, patterns: tuple[str, ...], root: Path) -> None:
+def check_selection(inventory: Inventory, name: str, option: str, patterns: tuple[str, ...]) -> None:
     """Raise ``PyinfraError`` when one of PATTERNS (of ``--limit`` or ``--exclude``) selects no host of INVENTORY."""
-    if not patterns:
-        return
-    found = make_inventory(inventory, cwd=str(root))
-    hosts = [host.name for host in found]
-    groups = {group: members for group, members in found.groups.items() if members}
+    hosts = [host.name for host in inventory]
+    groups = {group: members for group, members in inventory.groups.items() if members}
     for pattern in patterns:
         if pattern not in groups and not any(fnmatch(host, pattern) for host in hosts):
             names = ", ".join(sorted(set(groups) - _SPECIAL_GROUPS))
             raise PyinfraError(
-                f"--{option} {pattern} selects no host of {inventory}; groups are {names}; hosts are {', '.join(hosts)}"
+                f"--{option} {pattern} selects no host of {name}; groups are {names}; hosts are {', '.join(hosts)}"
             )

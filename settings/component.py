@@ -1,11 +1,14 @@
 """What a component's settings class is made of.
 
 A component's settings are one frozen pydantic model. Its fields are named in group data with the component's
-prefix: ``RedisSettings.port`` is ``redis_port``. Each field is of one kind:
+prefix: ``RedisSettings.port`` is ``redis_port``. Each field is of exactly one kind:
 
-- configured: written in group data, with a default
+- configured: written in group data or with a host; with a default, or ``REQUIRED``
+- derived: computed from other settings and the inventory; says how and from what, and is not set by hand
 - entered: a value that a person must give; secrets come from the store (``settings/store.py``)
-- derived: computed from other settings and the inventory by ``settings/resolve.py``; not set by hand
+- internal: set by our own programs (the lab), not by people
+
+What the schema says of a field is a ``Setting`` (``settings/schema.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["configured", "entered", "derived"]
+Kind = Literal["configured", "derived", "entered", "internal"]
+
+REQUIRED: Any = ...  # instead of a default: must be set
+_DEFAULT: Any = object()  # the default is the example
 
 
 @dataclass(frozen=True)
@@ -43,39 +49,60 @@ class Component(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, regex_engine="python-re")
 
     prefix: ClassVar[str]
+    # The group whose one host has this component; empty: every host.
+    group: ClassVar[str] = ""
+
+    @classmethod
+    def name(cls, field: str) -> str:
+        """Full name of FIELD, as data files have it."""
+        return f"{cls.prefix}_{field}" if cls.prefix else field
+
+    @classmethod
+    def declared(cls, field: str) -> dict[str, Any]:
+        """What was said of FIELD beyond pydantic's own: kind, unit, allowed, example, how, inputs, secret."""
+        extra = cls.model_fields[field].json_schema_extra
+        return extra if isinstance(extra, dict) else {}
 
     @classmethod
     def kind(cls, field: str) -> Kind:
-        """Kind of FIELD; one that declares none is configured."""
-        extra = cls.model_fields[field].json_schema_extra
-        kind: Any = extra.get("kind", "configured") if isinstance(extra, dict) else "configured"
-        return kind  # type: ignore[no-any-return]
+        """Kind of FIELD."""
+        kind: Kind = cls.declared(field)["kind"]
+        return kind
 
     @classmethod
     def secrets(cls) -> dict[str, SecretSpec]:
         """Return the secrets of this component by their full names."""
         found = {}
         for field, info in cls.model_fields.items():
-            extra = info.json_schema_extra
-            if isinstance(extra, dict) and "secret" in extra:
-                name = f"{cls.prefix}_{field}"
-                found[name] = SecretSpec(name, info.description or "", **extra["secret"])  # type: ignore[arg-type]
+            if spec := cls.declared(field).get("secret"):
+                found[cls.name(field)] = SecretSpec(cls.name(field), info.description or "", **spec)
         return found
 
 
-def configured(default: Any, description: str, **constraints: Any) -> Any:
+def configured(
+    default: Any, description: str, *, unit: str = "", allowed: str = "", example: Any = _DEFAULT, **constraints: Any
+) -> Any:
     """Declare a setting that is written in group data.
 
-    + default: used where it is not set
+    + default: used where it is not set; ``REQUIRED``: none
     + description: one line for the operator
+    + unit: of a number: MiB, seconds, …
+    + allowed: what follows "must be"; by default made from the type and the constraints, so a pattern needs it
+    + example: a valid value for the reference and for errors; by default the default
     + constraints: pydantic's (``ge``, ``le``, ``pattern``, …)
     """
-    return Field(default=default, description=description, **constraints)
+    example = default if example is _DEFAULT else example
+    return _field("configured", description, constraints, default=default, unit=unit, allowed=allowed, example=example)
 
 
-def entered(description: str, **constraints: Any) -> Any:
+def internal(default: Any, description: str, **constraints: Any) -> Any:
+    """Declare a setting of our own programs."""
+    return _field("internal", description, constraints, default=default, example=default)
+
+
+def entered(description: str, *, allowed: str = "", example: Any, **constraints: Any) -> Any:
     """Declare a setting that a person must give."""
-    return Field(description=description, json_schema_extra={"kind": "entered"}, **constraints)
+    return _field("entered", description, constraints, allowed=allowed, example=example)
 
 
 # URL-safe: the secrets stand in database URLs and ini files, where quoting is one more thing to get wrong.
@@ -92,9 +119,19 @@ def secret(
     + alphabet: of a generated one
     """
     spec: Any = {"generated": generated, "length": length, "alphabet": alphabet}
-    return Field(description=description, json_schema_extra={"kind": "entered", "secret": spec}, **constraints)
+    return _field("entered", description, constraints, secret=spec)
 
 
-def derived(description: str, **constraints: Any) -> Any:
-    """Declare a setting that ``settings/resolve.py`` computes; it cannot be set by hand."""
-    return Field(description=description, json_schema_extra={"kind": "derived"}, **constraints)
+def derived(description: str, how: str, inputs: str, *, unit: str = "", **constraints: Any) -> Any:
+    """Declare a setting that is computed (``settings/derive.py``); it cannot be set by hand.
+
+    + how: how it is derived, as the end of "it is …"
+    + inputs: names of the settings it is derived from, and ``groups`` for the inventory's groups, or ``locks``
+    """
+    return _field("derived", description, constraints, how=how, inputs=tuple(inputs.split()), unit=unit)
+
+
+def _field(kind: Kind, description: str, constraints: dict[str, Any], **declared: Any) -> Any:
+    if "default" in declared:
+        constraints = {"default": declared.pop("default"), **constraints}
+    return Field(description=description, json_schema_extra={"kind": kind, **declared}, **constraints)

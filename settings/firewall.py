@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from settings.component import Component, configured, derived
+
+
+def _network(client: str) -> str:
+    try:
+        network = ip_network(client)
+    except ValueError as error:
+        raise ValueError(f"{error}; write addresses or networks, as 192.0.2.9 or 192.0.2.0/24") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{client} is everybody; write the addresses or networks that need it, as 192.0.2.0/24")
+    return str(network)
 
 
 class InnerPort(BaseModel):
@@ -25,15 +35,14 @@ class FirewallSettings(Component):
 
     prefix: ClassVar[str] = "firewall"
 
-    clients: tuple[str, ...] = configured(
-        (), "More addresses or networks that may reach the inner services (monitoring, backup)"
+    clients: tuple[Annotated[str, AfterValidator(_network)], ...] = configured(
+        (),
+        "More addresses or networks that may reach the inner services (monitoring, backup)",
+        allowed="a list of IP addresses or networks",
+        example=["192.0.2.9"],
     )
-    ports: tuple[InnerPort, ...] = derived("Ports of the inner services, and the hosts that use them")
-
-    @field_validator("clients")
-    @classmethod
-    def _networks(cls, clients: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(str(ip_network(client)) for client in clients)
-        except ValueError as error:
-            raise ValueError(f"{error}; write addresses or networks, as 192.0.2.9 or 192.0.2.0/24") from None
+    ports: tuple[InnerPort, ...] = derived(
+        "Ports of the inner services, and the hosts that use them",
+        "each service's port, open to the portal's host where that is another one",
+        "address postgresql_port redis_port solr_port uwsgi_port groups",
+    )

@@ -10,6 +10,7 @@ from settings.base import BaseSettings
 from settings.ckan import CkanSettings
 from settings.component import Component, SecretSpec
 from settings.firewall import FirewallSettings
+from settings.machine import MachineSettings, SecretsSettings
 from settings.nginx import NginxSettings
 from settings.portal import PortalSettings
 from settings.postgresql import PostgresqlSettings
@@ -30,6 +31,10 @@ COMPONENTS: tuple[type[Component], ...] = (
     TlsSettings,
     NginxSettings,
 )
+
+
+# All that can be set: the components, and what belongs to none.
+SCHEMA: tuple[type[Component], ...] = (MachineSettings, SecretsSettings, *COMPONENTS)
 
 
 def secrets_declared() -> dict[str, SecretSpec]:

@@ -1,50 +1,76 @@
-"""What can be wrong with an inventory itself, before any settings object is made: names, addresses, groups.
-
-Each function returns sentences for the operator, or none.
-"""
+"""What can be wrong with an inventory itself, before any value is looked at: names, their places, and groups."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 
-from settings.component import Component
-from settings.sources import HostSource
+from settings.origin import Origin, Problem
+from settings.place import Place
+from settings.pyinfra_names import is_known, known
+from settings.schema import Setting, nearest, settings
+from settings.sources import HostSource, Level, Value
 
 SERVICES = ("portal", "postgresql", "redis", "solr")
 GROUPS = (*SERVICES, "object_storage")
-_OWN_NAMES = frozenset({"address", "secrets_folder", "secrets_generate"})
+
+Picked = Mapping[str, Mapping[str, Value]]
 
 
-def wrong_names(host: HostSource, components: Sequence[type[Component]]) -> Iterator[str]:
-    """Names that are no setting of COMPONENTS, are computed, or are secrets in clear text."""
-    kinds = {
-        f"{component.prefix}_{field}": (component.kind(field), component.model_fields[field].annotation)
-        for component in components
-        for field in component.model_fields
+def wrong_names(values: Mapping[str, Value]) -> Iterator[Problem]:
+    """Names of one host's VALUES that are no setting, are derived, or are secrets in clear text."""
+    for name, value in values.items():
+        setting = settings().get(name)
+        if setting is None:
+            if hint := _unknown(name):
+                yield Problem(hint, value.origin, (name,))
+        elif setting.kind == "derived":
+            yield Problem(_derived(setting), value.origin, (name,))
+        elif setting.secret:
+            yield Problem(
+                f"{name} is a secret and must not stand in clear text; remove it here, and put a new one into the "
+                "secret store, since others may have read this one",
+                value.origin,
+                (name,),
+            )
+
+
+def _unknown(name: str) -> str:
+    """Say that NAME is no setting; empty where it is pyinfra's, or a data file's own helper."""
+    if is_known(name):
+        return ""
+    if name.startswith("_"):  # helpers of data files may have any name but nearly one of pyinfra's
+        near = nearest(name, known(), cutoff=0.85)
+        return f"{name} does nothing, did you mean {near}? Write that, or give the helper another name" if near else ""
+    allowed = [one.name for one in settings().values() if one.kind != "derived" and not one.secret]
+    near = nearest(name, [*allowed, *known()])
+    advice = f"did you mean {near}?" if near else "remove it; docs/settings.md lists all settings"
+    return f"{name} is no setting; {advice}"
+
+
+def _derived(setting: Setting) -> str:
+    inputs = ", ".join(setting.inputs)
+    return f"{setting.name} cannot be set, it is derived: {setting.how} (from {inputs}); remove it"
+
+
+def misplaced(hosts: Mapping[str, HostSource], picked: Picked) -> Iterator[Problem]:
+    """Settings of hosts and role groups none of which has the component: they would do nothing."""
+    where = {
+        (value.layer.name, name): value
+        for values in picked.values()
+        for name, value in values.items()
+        if value.layer.level in (Level.HOST, Level.ROLE) and name in settings()
     }
-    for name in sorted(host.data):
-        if name.startswith(("_", "ssh_", "fake_")) or name in _OWN_NAMES:
+    for (layer, name), value in where.items():
+        group = settings()[name].component.group
+        having = [host for host, values in picked.items() if name in values and values[name].layer.name == layer]
+        if settings()[name].kind == "derived" or not group or not members(hosts, group):
             continue
-        if name not in kinds:
-            near = get_close_matches(name, kinds, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"{name} ({host.origin(name)}) is no setting{hint}"
-        elif kinds[name][0] == "derived":
-            yield f"{name} ({host.origin(name)}) is computed and cannot be set"
-        elif kinds[name][0] == "entered" and "Secret" in str(kinds[name][1]):
-            yield f"{name} ({host.origin(name)}) is a secret: put it into the secret store instead"
-
-
-def wrong_address(name: str, host: HostSource) -> Iterator[str]:
-    """The address of the host NAME, if it is missing or no IP address."""
-    address = host.data.get("address")
-    try:
-        ipaddress.ip_address(str(address))
-    except ValueError:
-        what = "has no address" if address is None else f"has the address {address!r}, which is no IP address"
-        yield f'host {name} {what}; write `("{name}", {{"address": "192.0.2.1"}})` with its own in the inventory'
+        if not any(group in hosts[host].groups for host in having):
+            yield Problem(
+                f"{name} does nothing for {layer}: it is for the host in group {group}; set it for that, or remove it",
+                value.origin,
+                (name,),
+            )
 
 
 def members(hosts: Mapping[str, HostSource], group: str) -> list[str]:
@@ -52,12 +78,19 @@ def members(hosts: Mapping[str, HostSource], group: str) -> list[str]:
     return [name for name, host in hosts.items() if group in host.groups]
 
 
-def wrong_groups(hosts: Mapping[str, HostSource]) -> Iterator[str]:
+def wrong_groups(hosts: Mapping[str, HostSource], place: Place) -> Iterator[Problem]:
     """Services that have no host or several, and groups whose component does not exist yet."""
     for service in SERVICES:
         names = members(hosts, service)
         if len(names) != 1:
             found = "no host" if not names else f"{len(names)} hosts ({', '.join(names)})"
-            yield f'group {service}: it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory'
+            yield _wrong_group(
+                service, f'it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory', place
+            )
     if members(hosts, "object_storage"):
-        yield "group object_storage: there is no such component yet; leave the group empty"
+        yield _wrong_group("object_storage", "there is no such component yet; leave the group empty", place)
+
+
+def _wrong_group(group: str, says: str, place: Place) -> Problem:
+    where: Origin = place.of_group(group)
+    return Problem(f"group {group}: {says}", where)

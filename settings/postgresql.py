@@ -14,15 +14,32 @@ class PostgresqlSettings(Component):
     """PostgreSQL: CKAN's database."""
 
     prefix: ClassVar[str] = "postgresql"
+    group: ClassVar[str] = "postgresql"
 
-    port: int = configured(5432, "TCP port", ge=1, le=65535)
-    role: str = configured("ckan_default", "CKAN's role", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    database: str = configured("ckan_default", "CKAN's database", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    port: int = configured(5432, "TCP port", ge=1024, le=65535)
+    role: str = configured(
+        "ckan_default",
+        "CKAN's role",
+        allowed="lower case letters, digits and _, at most 63, and not PostgreSQL's own (postgres, pg_…)",
+        pattern=r"^(?!postgres$|pg_)[a-z_][a-z0-9_]{0,62}$",
+    )
+    database: str = configured(
+        "ckan_default",
+        "CKAN's database",
+        allowed="lower case letters, digits and _, at most 63, and not PostgreSQL's own (postgres, template0 and 1)",
+        pattern=r"^(?!(postgres|template0|template1)$)[a-z_][a-z0-9_]{0,62}$",
+    )
     password: Secret = secret("Password of CKAN's role")
     max_connections: int = configured(100, "Most connections at once", ge=20, le=5000)
-    shared_buffers: str = configured("128MB", "Memory for its cache", pattern=r"^[0-9]+(kB|MB|GB)$")
-    bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
-    clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
+    shared_buffers: str = configured(
+        "128MB", "Memory for its cache", allowed="a size in kB, MB or GB", pattern=r"^[1-9][0-9]*(kB|MB|GB)$"
+    )
+    bind: tuple[str, ...] = derived(
+        "Addresses to listen on", "loopback, and the host's address where the portal is another host", "address groups"
+    )
+    clients: tuple[str, ...] = derived(
+        "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
+    )
 
     @field_validator("password")
     @classmethod

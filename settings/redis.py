@@ -12,9 +12,19 @@ class RedisSettings(Component):
     """Redis: CKAN's job queues and caches."""
 
     prefix: ClassVar[str] = "redis"
+    group: ClassVar[str] = "redis"
 
-    port: int = configured(6379, "TCP port", ge=1, le=65535)
-    maxmemory: str = configured("256mb", "Memory for data; more is refused", pattern=r"^[0-9]+(kb|mb|gb)$")
-    bind: tuple[str, ...] = derived("Addresses to listen on: loopback, and the host's where others need it")
+    port: int = configured(6379, "TCP port", ge=1024, le=65535)
+    maxmemory: str = configured(
+        "256mb",
+        "Memory for data; more is refused",
+        allowed="a size in kb, mb or gb",
+        pattern=r"^[1-9][0-9]*(kb|mb|gb)$",
+    )
+    bind: tuple[str, ...] = derived(
+        "Addresses to listen on", "loopback, and the host's address where the portal is another host", "address groups"
+    )
     password: Secret | None = secret("Required of clients; needed only when other hosts use it")
-    clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
+    clients: tuple[str, ...] = derived(
+        "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
+    )

@@ -1,58 +1,106 @@
 """Resolve the settings of all hosts of an inventory at once, or say everything that is wrong with them.
 
 The result is one frozen object per host that holds a settings object for each of its components. Nothing here
-asks a host: everything comes from the inventory, group data and the secret store.
+asks a host: everything comes from the inventory, group data and the secret store. In this order:
+
+1. of each host's layers the strongest value of each name (``sources``)
+2. names, places and groups (``inventory_checks``), and each value alone (``fields``)
+3. rules about several settings (``rules``)
+4. secrets (``wanted``), and what is derived (``derive``)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
-from pydantic import ValidationError
 from pyinfra.api import Inventory
 
-from settings.base import BaseSettings
-from settings.ckan import CkanSettings
-from settings.component import Component
-from settings.firewall import FirewallSettings
-from settings.host import COMPONENTS, HostSettings, SettingsError
-from settings.inventory_checks import SERVICES, members, wrong_address, wrong_groups, wrong_names
-from settings.locks import schema
-from settings.nginx import NginxSettings
-from settings.portal import PortalSettings
-from settings.postgresql import PostgresqlSettings
-from settings.redis import RedisSettings
-from settings.secret import Secret
-from settings.solr import SolrSettings
+from settings import fields
+from settings.derive import Derivation
+from settings.host import HostSettings, SettingsError
+from settings.inventory_checks import misplaced, wrong_groups, wrong_names
+from settings.origin import Problem, in_order
+from settings.place import Place, place_of_run
+from settings.rule import Unknown
+from settings.rules import RULES
 from settings.sources import HostSource, from_inventory
 from settings.store import SecretStore
-from settings.tls import TlsSettings
-from settings.uwsgi import UwsgiSettings
+from settings.values import Values
+from settings.wanted import Secrets, Store
 
-LOOPBACK = "127.0.0.1"
-_CERTIFICATES = "/etc/ssl/certs"
-_KEYS = "/etc/ssl/private"
 
-C = TypeVar("C", bound=Component)
+@dataclass(frozen=True)
+class Resolution:
+    """What was found out, right or wrong.
+
+    + values: what was set, and what of it is valid
+    + hosts: the settings by host; empty where they cannot be made
+    + problems: all of them, in order
+    """
+
+    values: Values
+    secrets: Secrets
+    hosts: Mapping[str, HostSettings] = field(repr=False)
+    problems: list[Problem]
 
 
 @cache
-def of_inventory(inventory: Inventory) -> dict[str, HostSettings]:
-    """Return the settings of all hosts of a pyinfra inventory by name, resolved once. Raises ``SettingsError``."""
-    hosts = from_inventory(inventory)
-    return resolve(hosts, store_for(hosts))
+def of_inventory(inventory: Inventory, place: Place | None = None) -> dict[str, HostSettings]:
+    """Return the settings of all hosts of a pyinfra inventory by name, resolved once. Raises ``SettingsError``.
+
+    + place: its files; by default those of pyinfra's command line
+
+    The inventory that config.py checked before the hosts were connected to is the same: it is not resolved again.
+    """
+    place = place or place_of_run()
+    hosts = from_inventory(inventory, place)
+    for known, found in _RESOLVED:
+        if known == hosts:
+            return found
+    found = resolve(hosts, store_for(hosts), place)
+    _RESOLVED.append((hosts, found))
+    return found
 
 
-def resolve(hosts: Mapping[str, HostSource], store: SecretStore) -> dict[str, HostSettings]:
+_RESOLVED: list[tuple[dict[str, HostSource], dict[str, HostSettings]]] = []
+
+
+def resolve(hosts: Mapping[str, HostSource], store: Store, place: Place | None = None) -> dict[str, HostSettings]:
     """Return the settings of all HOSTS by name.
 
-    Raises ``SettingsError`` with all problems at once: unknown or derived names, wrong values, missing secrets and
-    addresses, groups without their host.
+    + place: the files they come from
+
+    Raises ``SettingsError`` with all problems at once: unknown or derived names, wrong values, settings that do not
+    fit together, missing secrets and addresses, groups without their host.
     """
-    return _Resolution(hosts, store).run()
+    found = examine(hosts, store, place)
+    if found.problems:
+        raise SettingsError([str(problem) for problem in found.problems])
+    return dict(found.hosts)
+
+
+def examine(hosts: Mapping[str, HostSource], store: Store, place: Place | None = None) -> Resolution:
+    """Find out all about the settings of HOSTS; the arguments are those of ``resolve``."""
+    problems = list(wrong_groups(hosts, place or Place()))
+    picked, valid = {}, {}
+    for name, host in hosts.items():
+        picked[name], disagreements = host.pick()
+        valid[name], wrong = fields.check(name, host, picked[name])
+        problems += [*disagreements, *wrong, *wrong_names(picked[name])]
+    problems += misplaced(hosts, picked)
+    values = Values(hosts, picked, valid)
+    problems += values.broken(RULES)
+    secrets = Secrets(values, store)
+    problems += secrets.problems()
+    derivation = Derivation(values, secrets)
+    try:
+        made = derivation.run()
+    except Unknown:
+        made = {}
+    return Resolution(values, secrets, made, in_order([*problems, *derivation.problems]))
 
 
 def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
@@ -62,180 +110,3 @@ def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
     """
     data = next(iter(hosts.values())).data if hosts else {}
     return SecretStore(Path(data.get("secrets_folder", "secrets")), generate=bool(data.get("secrets_generate", False)))
-
-
-class _Resolution:
-    """One resolution; collects problems instead of stopping at the first."""
-
-    def __init__(self, hosts: Mapping[str, HostSource], store: SecretStore) -> None:
-        self.hosts = hosts
-        self.store = store
-        self.problems: list[str] = []
-        self.failures: list[ValidationError] = []
-        self.secrets: dict[str, Secret | None] = {}
-
-    def run(self) -> dict[str, HostSettings]:
-        for name, host in self.hosts.items():
-            self.problems += [*wrong_names(host, COMPONENTS), *wrong_address(name, host)]
-        groups = list(wrong_groups(self.hosts))
-        self.problems += groups
-        result = {} if groups else self._components({service: members(self.hosts, service)[0] for service in SERVICES})
-        self.problems += self.store.problems
-        if self.problems:
-            raise SettingsError(list(dict.fromkeys(self.problems)))
-        if self.failures:
-            raise self.failures[0]
-        return result
-
-    def _components(self, places: dict[str, str]) -> dict[str, HostSettings]:
-        portal_host = places["portal"]
-        address = {service: str(self.hosts[place].data.get("address")) for service, place in places.items()}
-        portal = self._build(PortalSettings, portal_host)
-        users = {  # addresses of other hosts that use a service: the portal, unless it is the same host
-            service: () if place == portal_host else (address["portal"],) for service, place in places.items()
-        }
-        reach = {service: address[service] if users[service] else LOOPBACK for service in places}
-        binds = {service: (LOOPBACK, reach[service]) if users[service] else (LOOPBACK,) for service in places}
-
-        postgresql = self._build(
-            PostgresqlSettings,
-            places["postgresql"],
-            password=self._secret("postgresql_password"),
-            bind=binds["postgresql"],
-            clients=users["postgresql"],
-        )
-        redis = self._build(
-            RedisSettings,
-            places["redis"],
-            password=self._secret("redis_password") if users["redis"] else None,
-            bind=binds["redis"],
-            clients=users["redis"],
-        )
-        solr = self._build(
-            SolrSettings,
-            places["solr"],
-            bind=reach["solr"],
-            clients=users["solr"],
-            schema_requirement=schema()["requirement"],
-            schema_sha256=schema()["sha256"],
-        )
-        base = {name: self._build(BaseSettings, name) for name in self.hosts}
-        data = self.hosts[portal_host].data
-        ckan = self._build(
-            CkanSettings,
-            portal_host,
-            fqdn=portal.fqdn,
-            upload_limit=portal.upload_limit,
-            version=schema()["version"],
-            secret_key=self._secret("ckan_secret_key"),
-            smtp_password=self._secret("ckan_smtp_password") if data.get("ckan_smtp_user") else None,
-            sysadmin_password=self._secret("ckan_sysadmin_password") if data.get("ckan_sysadmin") else None,
-            database_host=reach["postgresql"],
-            database_port=postgresql.port,
-            database_role=postgresql.role,
-            database_name=postgresql.database,
-            database_password=postgresql.password,
-            redis_host=reach["redis"],
-            redis_port=redis.port,
-            redis_password=redis.password,
-            solr_url=solr.url,
-            solr_schema=solr.schema_sha256,
-        )
-        local = tuple(service for service in ("postgresql", "redis", "solr") if not users[service])
-        uwsgi = self._build(UwsgiSettings, portal_host, upload_limit=portal.upload_limit, local_services=local)
-        # A certificate from files stands beside the self-signed one, whose key people may have pinned. Not *.pem: the
-        # host itself would come to trust it (openssl rehash).
-        stem = f"{portal.fqdn}.provided" if data.get("tls_source") == "files" else portal.fqdn
-        certificate, key = f"{_CERTIFICATES}/{stem}.cert", f"{_KEYS}/{stem}.key"
-        inner = {"postgresql": postgresql.port, "redis": redis.port, "solr": solr.port}
-        firewall = {
-            name: self._build(
-                FirewallSettings,
-                name,
-                ports=(
-                    *(
-                        {"service": service, "port": port, "clients": users[service] if name == places[service] else ()}
-                        for service, port in inner.items()
-                    ),
-                    *([{"service": "uwsgi", "port": uwsgi.port}] if name == portal_host else []),
-                ),
-            )
-            for name in self.hosts
-        }
-        tls = self._build(
-            TlsSettings,
-            portal_host,
-            fqdn=portal.fqdn,
-            aliases=tuple(data.get("nginx_aliases", ())),
-            addresses=(address["portal"],),
-            certificate_path=certificate,
-            key_path=key,
-        )
-        nginx = self._build(
-            NginxSettings,
-            portal_host,
-            flavour=portal.flavour,
-            fqdn=portal.fqdn,
-            upstream=f"{LOOPBACK}:{uwsgi.port}",
-            upload_limit=portal.upload_limit,
-            certificate_path=certificate,
-            key_path=key,
-            self_signed=tls.source == "self-signed",
-        )
-        return {
-            name: HostSettings(
-                address=str(self.hosts[name].data.get("address")),
-                base=own_base,
-                firewall=firewall[name],
-                postgresql=postgresql if name == places["postgresql"] else None,
-                redis=redis if name == places["redis"] else None,
-                solr=solr if name == places["solr"] else None,
-                ckan=ckan if name == portal_host else None,
-                uwsgi=uwsgi if name == portal_host else None,
-                tls=tls if name == portal_host else None,
-                nginx=nginx if name == portal_host else None,
-            )
-            for name, own_base in base.items()
-        }
-
-    def _build(self, component: type[C], host: str, **computed: Any) -> C:
-        """Make the settings object of COMPONENT from HOST's data and COMPUTED values.
-
-        When something is wrong it is noted, and an object that was not checked stands in, so that the search for
-        problems goes on; it never leaves this class.
-        """
-        data = self.hosts[host].data
-        names = {field: f"{component.prefix}_{field}" for field in component.model_fields}
-        values = {field: data[name] for field, name in names.items() if name in data} | computed
-        try:
-            return component(**values)
-        except ValidationError as error:
-            self.failures.append(error)
-            for item in error.errors():
-                if not item["loc"]:  # settings that do not fit together
-                    self.problems.append(item["msg"].removeprefix("Value error, "))
-                    continue
-                field = str(item["loc"][0])
-                given = component.kind(field) == "entered" and computed.get(field) is not None
-                if field not in computed or given:  # a computed value is wrong because of another
-                    self._explain(component, host, item)
-            return cast(C, component.model_construct(**(dict.fromkeys(component.model_fields) | values)))
-
-    def _explain(self, component: type[Component], host: str, item: Any) -> None:
-        place = ".".join(str(part) for part in item["loc"]) or "?"
-        name = f"{component.prefix}_{place}"
-        top = f"{component.prefix}_{item['loc'][0]}" if item["loc"] else name
-        if item["type"] == "missing":
-            description = component.model_fields[str(item["loc"][0])].description
-            self.problems.append(f"{name} is missing for {host}: {description}; set it in group_data/ or the inventory")
-            return
-        source = self.hosts[host]
-        value = source.data.get(top)
-        shown = "" if value is None or isinstance(value, Secret) else f" = {value!r}"
-        origin = "from the secret store" if top in self.secrets else source.origin(top)
-        self.problems.append(f"{name}{shown} ({origin}): {item['msg'].removeprefix('Value error, ')}")
-
-    def _secret(self, name: str) -> Secret | None:
-        if name not in self.secrets:
-            self.secrets[name] = self.store.get(name)
-        return self.secrets[name]

@@ -17,21 +17,41 @@ class SolrSettings(Component):
     """Solr: the search. Solr 9; CKAN 2.11 does not document Solr 10."""
 
     prefix: ClassVar[str] = "solr"
+    group: ClassVar[str] = "solr"
 
-    version: str = configured("9.10.1", "Version of the distribution", pattern=r"^9\.[0-9]+\.[0-9]+$")
-    sha512: str = configured(_SHA512, "SHA-512 of solr-VERSION.tgz", pattern=r"^[0-9a-f]{128}$")
+    version: str = configured(
+        "9.10.1", "Version of the distribution", allowed="a version of Solr 9", pattern=r"^9\.[0-9]+\.[0-9]+$"
+    )
+    sha512: str = configured(
+        _SHA512,
+        "SHA-512 of solr-VERSION.tgz",
+        allowed="128 hexadecimal digits in lower case",
+        pattern=r"^[0-9a-f]{128}$",
+    )
     mirror: str = configured(
         "https://archive.apache.org/dist/solr/solr",
         "Where VERSION/solr-VERSION.tgz is downloaded",
-        pattern=r"^https?://",
+        allowed="a URL",
+        pattern=r"^https?://\S+$",
     )
-    port: int = configured(8983, "TCP port", ge=1, le=65535)
-    heap: str = configured("512m", "Java heap", pattern=r"^[0-9]+[mg]$")
-    core: str = configured("ckan", "Name of CKAN's core", pattern=r"^[a-z][a-z0-9_]*$")
-    bind: str = derived("Address to listen on: loopback, or the host's where another host needs it")
-    clients: tuple[str, ...] = derived("Addresses of the other hosts that use it")
-    schema_requirement: str = derived("Line of the CKAN lock whose wheel holds the schema")
-    schema_sha256: str = derived("SHA-256 of that schema")
+    port: int = configured(8983, "TCP port", ge=1024, le=65535)
+    heap: str = configured("512m", "Java heap", allowed="a size in m or g", pattern=r"^[1-9][0-9]*[mg]$")
+    core: str = configured(
+        "ckan",
+        "Name of CKAN's core",
+        allowed="lower case letters, digits and _, a letter first",
+        pattern=r"^[a-z][a-z0-9_]*$",
+    )
+    bind: str = derived(
+        "Address to listen on", "loopback, or the host's address where the portal is another host", "address groups"
+    )
+    clients: tuple[str, ...] = derived(
+        "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
+    )
+    schema_requirement: str = derived(
+        "Line of the CKAN lock whose wheel holds the schema", "read from locks/ckan-schema.json", "locks"
+    )
+    schema_sha256: str = derived("SHA-256 of that schema", "read from locks/ckan-schema.json", "locks")
 
     @property
     def url(self) -> str:

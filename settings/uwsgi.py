@@ -11,11 +11,16 @@ class UwsgiSettings(Component):
     """uWSGI under supervisor: runs CKAN's web application."""
 
     prefix: ClassVar[str] = "uwsgi"
+    group: ClassVar[str] = "portal"
 
     port: int = configured(8080, "TCP port on loopback, HTTP", ge=1, le=65535)
     workers: int = configured(4, "Processes: so many requests at once", ge=1, le=256)
-    harakiri: int = configured(36000, "Longest request, seconds (DCOR's manual: 10 hours, for long uploads)", ge=10)
+    harakiri: int = configured(
+        36000, "Longest request (DCOR's manual: 10 hours, for long uploads)", unit="seconds", ge=10
+    )
     max_requests: int = configured(1000, "Requests after which a worker is replaced", ge=1)
-    socket_timeout: int = configured(500, "Longest silence of nginx, seconds (slow disks, slow clients)", ge=4)
-    upload_limit: int = derived("Largest request body, MiB")
-    local_services: tuple[str, ...] = derived("Units of this very host that CKAN needs, to wait for")
+    socket_timeout: int = configured(500, "Longest silence of nginx (slow disks, slow clients)", unit="seconds", ge=4)
+    upload_limit: int = derived("Largest request body", "the portal's", "portal_upload_limit", unit="MiB")
+    local_services: tuple[str, ...] = derived(
+        "Services of this very host that CKAN needs, to wait for", "those whose group has the portal's host", "groups"
+    )

@@ -24,8 +24,8 @@ def _refused(*options: str, says: str, inventory: str = harness.INVENTORY) -> ha
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--data", "solr_port=70000"], r"solr_port = 70000 \(set for this run by --data\): .*65535"),
-        (["--data", "sorl_port=8983"], r"sorl_port .* is no setting; did you mean solr_port\?"),
+        (["--data", "solr_port=70000"], r"--data: solr_port = 70000: must be .* to 65535"),
+        (["--data", "sorl_port=8983"], r"--data: sorl_port is no setting; did you mean solr_port\?"),
         (["--limit", "nobody"], r"--limit nobody selects no host .*groups are .*portal"),
         (["--data", "solr_sha512=" + "f" * 128], r"has the sha512 [0-9a-f]{128}, not the wanted f{128}"),
         (["--data", "base_minimum_memory=99999999"], r"MiB of memory, less than base_minimum_memory = 99999999"),

@@ -118,7 +118,8 @@ SECRETS = ("postgresql_password", "ckan_secret_key", "ckan_sysadmin_password", "
 TOGETHER = (
     {"solr_version", "solr_sha512", "solr_mirror"},
     {"tls_source", "tls_certificate_file", "tls_key_file"},
-    {"ckan_smtp_user", "ckan_smtp_password"},
+    {"ckan_smtp_server", "ckan_smtp_user", "ckan_smtp_password", "ckan_mail_from", "ckan_email_to"},
+    {"ckan_plugins", "ckan_default_views"},
 )
 # Nothing on a host depends on these by themselves.
 SILENT = {

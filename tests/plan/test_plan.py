@@ -54,7 +54,7 @@ def test_a_missing_address_fails(tmp_path: Path) -> None:
     inventory.write_text(inventory.read_text().replace("'address': '192.0.2.10', ", ""))
     done = fake.run(inventory)
     assert done.returncode == 1
-    assert "host @fake/portal-dev has no address" in done.stderr
+    assert "address is missing for host @fake/portal-dev: " in done.stderr
 
 
 def test_an_excluded_host_is_not_planned(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
 from settings import chain
-from settings.tls import TlsSettings
+from settings.tls import TlsSettings, cannot_be_served
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FQDN = "portal.example.org"
@@ -193,31 +193,34 @@ def test_settings_take_a_good_chain_and_mask_the_key(tmp_path: Path) -> None:
     assert "BEGIN" not in repr(made) + str(made.key_text)
 
 
-def test_settings_refuse_a_bad_chain(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="is incomplete") as caught:
-        settings(**files(tmp_path, LEAF))
-    assert caught.value.errors()[0]["loc"] == ("certificate_file",)
+def refused(paths: dict[str, str], names: tuple[str, ...] = (FQDN,)) -> str:
+    return cannot_be_served(paths["certificate_file"], paths["key_file"], names)
 
 
-def test_settings_refuse_a_chain_that_lacks_an_alias(tmp_path: Path) -> None:
+def test_a_bad_chain_is_refused(tmp_path: Path) -> None:
+    assert "is incomplete" in refused(files(tmp_path, LEAF))
+
+
+def test_a_chain_that_lacks_an_alias_is_refused(tmp_path: Path) -> None:
     alone = Party("alone", dns=(FQDN,), begin=datetime.now(UTC) - timedelta(days=1))
     paths = files(tmp_path, alone, key=alone.key_pem())
-    settings(**paths)
-    with pytest.raises(ValidationError, match=r"does not cover www\.example\.org"):
-        settings(aliases=("www.example.org",), **paths)
+    assert refused(paths) == ""
+    assert "does not cover www.example.org" in refused(paths, (FQDN, "www.example.org"))
+
+
+def test_a_file_that_is_not_there_is_refused() -> None:
+    said = refused({"certificate_file": "/nowhere.pem", "key_file": "/k"})
+    assert said == "/nowhere.pem cannot be read: No such file or directory; check the path, which starts here"
 
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({}, 'tls_source is "files", but tls_certificate_file is not set'),
-        ({"certificate_file": "/nowhere.pem"}, "tls_key_file is not set"),
-        ({"certificate_file": "/nowhere.pem", "key_file": "/k"}, "/nowhere.pem cannot be read: No such file"),
-        ({"source": "self-signed", "renew_before": "2026-02-30"}, "day is out of range|day of month"),
+        ({"source": "self-signed", "renew_before": "2026-02-30"}, "no date"),
         ({"source": "self-signed", "locality": "a\nb"}, "string_pattern_mismatch|should match"),
         ({"source": "acme"}, "self-signed"),
     ],
 )
-def test_settings_say_what_is_missing(values: dict[str, str], sentence: str) -> None:
+def test_settings_say_what_is_wrong(values: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         settings(**values)

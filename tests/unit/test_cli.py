@@ -109,9 +109,10 @@ def test_bad_settings_stop_the_run_with_every_sentence(checkout: Path) -> None:
     output = result.stdout + result.stderr
     assert result.returncode == 1, output
     assert "the settings are not complete or not right; nothing was changed:" in output
-    assert "redis_prot (set for all hosts) is no setting; did you mean redis_port?" in output
-    assert "redis_port = 'many' (set for host @local): " in output
-    assert "portal_fqdn = 'localhost' (set for all hosts): " in output
+    assert "group_data/all.py:7: redis_prot is no setting; did you mean redis_port?" in output
+    assert "inventory/portal_here.py:1: redis_port = 'many': must be a whole number from 1024 to 65535; " in output
+    assert "group_data/all.py:8: portal_fqdn = 'localhost': must be a full host name" in output
+    assert "Connecting" not in output
     assert "the secret postgresql_password is missing" in output
     assert "the secret ckan_secret_key is missing" in output
     assert "Traceback" not in output

@@ -16,8 +16,9 @@ from packaging.version import Version
 from pydantic import ValidationError
 
 from operations.text import render
-from settings.nginx import NginxSettings, older_than
+from settings.nginx import NginxSettings
 from settings.releases import RELEASES
+from settings.versions import older_than
 
 FLAVOURS = ("ckan", "dcor")
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pyinfra import connectors
 
-from settings.host import COMPONENTS, HostSettings, SettingsError
+from settings.host import COMPONENTS, SCHEMA, HostSettings, SettingsError
 from settings.locks import lock, version
+from settings.origin import Origin
+from settings.place import Place
+from settings.pyinfra_names import known
 from settings.resolve import of_inventory, resolve, store_for
+from settings.schema import settings as schema
 from settings.secret import Secret
-from settings.sources import HostSource, from_inventory
+from settings.sources import HostSource, Layer, Level, from_inventory
 from settings.store import SecretStore
 from tests.unit.converge import new_state
 
@@ -30,6 +36,17 @@ def store(tmp_path: Path) -> SecretStore:
     return SecretStore(tmp_path / "secrets", generate=True)
 
 
+def layer(level: Level, name: str, values: Mapping[str, Any]) -> Layer:
+    file = {Level.HOST: "inventory/x.py", Level.ALL: "group_data/all.py"}.get(
+        level, f"group_data/{name.split()[-1]}.py"
+    )
+    return Layer(level, name, values, {key: Origin("file", file, line) for line, key in enumerate(values, 1)})
+
+
+def at(name: str) -> dict[str, Any]:
+    return {"address": ADDRESSES[name]} if name in ADDRESSES else {}
+
+
 def sources(
     groups: Groups = ONE, data: Mapping[str, Any] | None = None, hosts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, HostSource]:
@@ -39,9 +56,10 @@ def sources(
         name: HostSource(
             tuple(group for group, members in groups.items() if name in members),
             (
-                (f"host {name}", {"address": ADDRESSES.get(name), **(hosts or {}).get(name, {})}),
-                ("all hosts", {"portal_fqdn": "data.example.org", **(data or {})}),
+                layer(Level.HOST, f"host {name}", {**at(name), **(hosts or {}).get(name, {})}),
+                layer(Level.ALL, "all hosts", {"portal_fqdn": "data.example.org", **(data or {})}),
             ),
+            Origin("file", "inventory/x.py", 1),
         )
         for name in names
     }
@@ -117,12 +135,19 @@ def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None
         {"redis_prot": 1, "solr_bind": "0.0.0.0", "ckan_secret_key": "clear"},
         hosts={"data": {"address": "portal.example.org"}},
     )
-    assert "redis_prot (set for all hosts) is no setting; did you mean redis_port?" in found
-    assert "solr_bind (set for all hosts) is computed and cannot be set" in found
-    assert "ckan_secret_key (set for all hosts) is a secret: put it into the secret store instead" in found
-    assert any(p.startswith("host data has the address 'portal.example.org', which is no IP address") for p in found)
-    assert any(p.startswith("group redis: it has no host, but must have one") for p in found)
-    assert len(found) == 5
+    assert found == [
+        "group_data/all.py:2: redis_prot is no setting; did you mean redis_port?",
+        "group_data/all.py:3: solr_bind cannot be set, it is derived: loopback, or the host's address where the portal "
+        "is another host (from address, groups); remove it",
+        "group_data/all.py:4: ckan_secret_key is a secret and must not stand in clear text; remove it here, and put a "
+        "new one into the secret store, since others may have read this one",
+        "inventory/x.py:1: address = 'portal.example.org': must be an IP address; for example address = '192.0.2.20'",
+        'the inventory: group redis: it has no host, but must have one; write `redis = ["HOST"]` in the inventory',
+        f"the secret ckan_secret_key is missing: set the environment variable CKAN_DEPLOY_SECRET_CKAN_SECRET_KEY, or "
+        f"write it to {tmp_path}/ckan_secret_key (mode 0600)",
+        f"the secret postgresql_password is missing: set the environment variable "
+        f"CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD, or write it to {tmp_path}/postgresql_password (mode 0600)",
+    ]
 
 
 def test_wrong_values_of_several_components_and_missing_secrets_at_once(tmp_path: Path) -> None:
@@ -137,71 +162,94 @@ def test_wrong_values_of_several_components_and_missing_secrets_at_once(tmp_path
         "postgresql_role": "x; drop",
     }
     found = problems(SecretStore(tmp_path), SPLIT, data, hosts={"data": {"uwsgi_workers": 0}})
-    for name, value in data.items():
-        where = "set for host data" if name == "uwsgi_workers" else "set for all hosts"
-        shown = 0 if name == "uwsgi_workers" else value
-        (line,) = (problem for problem in found if problem.startswith(f"{name} "))
-        assert line.startswith(f"{name} = {shown!r} ({where}): "), line
-        assert line.rpartition("): ")[2]
+    for line_number, (name, value) in enumerate({"portal_fqdn": "", **data}.items(), 1):
+        (line,) = (problem for problem in found if problem.startswith(f"group_data/all.py:{line_number}: "))
+        assert re.match(rf"\S+ {name} = {value!r}: must be .+; for example {name} = ", line), line
+    (line,) = (problem for problem in found if problem.startswith("inventory/x.py:2: "))  # stronger, and as wrong
+    assert "uwsgi_workers = 0: must be a whole number from 1 to 256;" in line
     missing = sorted(line.split()[2] for line in found if line.startswith("the secret "))
     assert missing == ["ckan_secret_key", "ckan_sysadmin_password", "postgresql_password", "redis_password"]
-    assert len(found) == len(data) + len(missing)
+    assert len(found) == len(data) + 1 + len(missing)
 
 
 def test_a_value_of_the_wrong_kind_deep_inside(store: SecretStore) -> None:
     (line,) = problems(store, data={"ckan_extensions": [{"requirements": ["ckanext-x==1"]}]})
-    assert line.startswith("ckan_extensions.0.requirements = [")
-    assert "not pinned with a hash: 'ckanext-x==1'" in line
-    assert "Value error" not in line
+    assert line == (
+        "group_data/all.py:2: ckan_extensions[0]['requirements'] = ['ckanext-x==1']: not pinned with a hash: "
+        "'ckanext-x==1'; write `name==version --hash=sha256:…`"
+    )
 
 
 def test_a_setting_that_must_be_given(store: SecretStore) -> None:
-    hosts = {name: HostSource(s.groups, s.layers[:1]) for name, s in sources().items()}
+    hosts = {name: HostSource(s.groups, s.layers[:1], s.origin) for name, s in sources().items()}
     with pytest.raises(SettingsError) as caught:
         resolve(hosts, store)
     (line,) = caught.value.problems
-    assert line.startswith("portal_fqdn is missing for data: Name under which people reach the portal")
-    assert "group_data/" in line
+    assert line == (
+        "inventory/x.py:1: portal_fqdn is missing for host data: name under which people reach the portal; "
+        "set it in group_data/, for example portal_fqdn = 'data.example.org'"
+    )
 
 
 def test_settings_that_need_each_other(store: SecretStore) -> None:
     (line,) = problems(store, data={"ckan_sysadmin": "admin"})
-    assert "ckan_sysadmin needs ckan_sysadmin_email as well" in line
+    assert line == (
+        "group_data/all.py:2: ckan_sysadmin = 'admin', ckan_sysadmin_email = '' (default): CKAN makes no user without "
+        "one; set ckan_sysadmin_email"
+    )
 
 
 def test_a_secret_that_cannot_be_used(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD", "pässword")
     (line,) = problems(store)
-    assert line.startswith("postgresql_password")
+    assert line.startswith("the secret store: the secret postgresql_password ")
     assert "must be of printable ASCII characters" in line
     assert "pässword" not in line
 
 
 def test_two_hosts_in_a_group(store: SecretStore) -> None:
     (line,) = problems(store, {**SPLIT, "redis": ["cache", "search"]})
-    assert line.startswith("group redis: it has 2 hosts (cache, search), but must have one")
+    assert line.startswith("the inventory: group redis: it has 2 hosts (cache, search), but must have one")
 
 
 @pytest.mark.parametrize("address", [None, "", "data", "192.0.2.300", 5.5])
 def test_bad_addresses(address: object, store: SecretStore) -> None:
     (line,) = problems(store, hosts={"data": {"address": address}})
-    assert line.startswith("host data has no address;" if address is None else f"host data has the address {address!r}")
-    assert '("data", {"address": "192.0.2.1"})' in line
+    says = f"inventory/x.py:1: address = {address!r}: must be an IP address; for example address = '192.0.2.20'"
+    assert line == says
 
 
 def test_a_group_without_component_is_refused(store: SecretStore) -> None:
     (line,) = problems(store, {**ONE, "object_storage": ["data"]})
-    assert line.startswith("group object_storage: there is no such component yet")
+    assert line.startswith("the inventory: group object_storage: there is no such component yet")
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.prefix)
+def test_a_host_without_address(store: SecretStore) -> None:
+    (line,) = problems(store, {group: ["other"] for group in SPLIT})
+    assert line == (
+        "inventory/x.py:1: address is missing for host other: IP address by which the other hosts and the certificate "
+        "know it; set it with the host in the inventory, for example address = '192.0.2.20'"
+    )
+
+
+@pytest.mark.parametrize("component", SCHEMA, ids=lambda c: c.prefix)
 def test_every_setting_is_described_and_named_by_its_component(component: Any) -> None:
-    for name, field in component.model_fields.items():
-        assert field.description, name
-        assert component.kind(name) in ("configured", "entered", "derived")
-        if component.kind(name) == "configured":
-            assert not field.is_required(), name
-        assert "Secret" not in str(field.annotation) or component.kind(name) != "configured", name
+    for field in component.model_fields:
+        setting = schema()[component.name(field)]
+        assert setting.description and setting.allowed, setting.name
+        assert setting.kind in ("configured", "entered", "derived", "internal")
+        assert bool(setting.how and setting.inputs) == (setting.kind == "derived"), setting.name
+        assert not setting.secret or setting.kind in ("entered", "derived"), setting.name
+        if setting.kind in ("configured", "internal"):
+            assert setting.required or setting.adapter.validate_python(setting.default) is not ..., setting.name
+            assert setting.adapter.validate_python(setting.example) is not ..., setting.name
+        if any("pattern" in str(item) for item in component.model_fields[field].metadata):
+            assert component.declared(field).get("allowed"), f"nobody can read the pattern of {setting.name}"
+
+
+def test_what_is_derived_comes_from_settings_that_exist() -> None:
+    for setting in schema().values():
+        assert {*setting.inputs} <= {*schema(), "groups", "locks"}, setting.name
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.prefix)
@@ -209,7 +257,13 @@ def test_no_derived_setting_can_be_set_by_hand(component: Any, store: SecretStor
     names = [f"{component.prefix}_{f}" for f in component.model_fields if component.kind(f) == "derived"]
     if names:
         found = problems(store, data=dict.fromkeys(names, "x"))
-        assert sorted(found) == sorted(f"{n} (set for all hosts) is computed and cannot be set" for n in names)
+        assert len(found) == len(names)
+        for name in names:
+            (line,) = (problem for problem in found if f": {name} " in problem)
+            how = schema()[name]
+            assert line.partition(": ")[2] == (
+                f"{name} cannot be set, it is derived: {how.how} (from {', '.join(how.inputs)}); remove it"
+            )
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.prefix)
@@ -217,10 +271,9 @@ def test_no_secret_can_stand_in_clear_text(component: Any, store: SecretStore) -
     for field in component.model_fields:
         if component.kind(field) == "entered" and "Secret" in str(component.model_fields[field].annotation):
             found = problems(store, data={f"{component.prefix}_{field}": "cl3ar"})
-            assert found == [
-                f"{component.prefix}_{field} (set for all hosts) is a secret: put it into the secret store instead"
-            ]
-            assert "cl3ar" not in "".join(found)
+            (line,) = found
+            assert line.startswith(f"group_data/all.py:2: {component.name(field)} is a secret and must not stand in")
+            assert "cl3ar" not in line
 
 
 def test_a_settings_class_takes_no_plain_secret() -> None:
@@ -246,23 +299,24 @@ def inventory() -> Any:
 
 
 def test_the_strongest_source_wins_and_is_named() -> None:
-    found = from_inventory(inventory())["data"]
-    assert found.groups == ("portal", "production")
-    for name, value, origin in (
-        ("redis_port", 1, "set for host data"),
-        ("solr_port", 2, "set for group production"),
-        ("uwsgi_port", 4, "set for all hosts"),
-        ("nginx_timeout", 9, "set for this run by --data"),
-        ("base_minimum_memory", None, "its default"),
+    values, wrong = from_inventory(inventory(), Place(Path("inventory/production.py")))["data"].pick()
+    assert wrong == []
+    for name, value, layer, origin in (
+        ("redis_port", 1, "host data", "inventory/production.py"),
+        ("solr_port", 2, "group production", "inventory/production.py"),
+        ("uwsgi_port", 4, "all hosts", "inventory/production.py"),
+        ("nginx_timeout", 9, "this run", "--data"),
     ):
-        assert (found.data.get(name), found.origin(name)) == (value, origin)
+        assert (values[name].value, values[name].layer.name, str(values[name].origin)) == (value, layer, origin)
+    assert "base_minimum_memory" not in values
 
 
 def test_pyinfra_ranks_the_sources_the_same_way() -> None:
     made = inventory()
-    for name, source in from_inventory(made).items():
+    for name, source in from_inventory(made, Place(Path("inventory/production.py"))).items():
         data = made.get_host(name).data
-        assert {key: getattr(data, key) for key in source.data} == source.data
+        values = source.pick()[0]
+        assert {key: getattr(data, key) for key in values} == {key: one.value for key, one in values.items()}
 
 
 def test_excluded_hosts_still_resolve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -277,6 +331,20 @@ def test_excluded_hosts_still_resolve(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert list(found) == list(ADDRESSES)
     assert found["cache"].redis and found["cache"].redis.clients == ("192.0.2.20",)
     assert of_inventory(made) is found
+
+
+def test_the_names_that_pyinfra_s_connectors_know() -> None:
+    """Also those that they read or give to hosts themselves, without declaring them."""
+    assert {"ssh_user", "ssh_port", "docker_platform", "fake_responses", "_sudo", "_env"} <= known()
+    assert not {"ssh_usr", "name", "_sud"} & known()
+    folder = Path(connectors.__file__).parent
+    read = re.compile(
+        r"""host\.data\.(\w+)|host_data\["(\w+)"\]|^ +(?:yield .*)?\{?"((?:docker|chroot|ssh)_\w+)": """, re.M
+    )
+    texts = [path.read_text() for path in folder.glob("*.py")]
+    found = {name for text in texts for names in read.findall(text) for name in names if name}
+    assert found >= {"chroot_directory", "docker_image", "ssh_hostname"}
+    assert found <= known()
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------

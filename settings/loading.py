@@ -1,0 +1,78 @@
+"""Load an inventory with its group data as pyinfra does, and say in sentences what cannot be loaded."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pyinfra.api import Inventory, State
+from pyinfra.context import ctx_inventory, ctx_state
+from pyinfra_cli.exceptions import UnexpectedExternalError
+from pyinfra_cli.inventory import make_inventory
+
+from settings.host import SettingsError
+from settings.origin import Origin, Problem, in_order
+from settings.place import Place, origin_in
+
+
+def load(inventory: str, place: Place, data: Mapping[str, Any] | None = None, more: tuple[str, ...] = ()) -> Inventory:
+    """Return the INVENTORY of the working directory.
+
+    + place: its files
+    + data: from the command line
+    + more: what ``--group-data`` names
+
+    Raises ``SettingsError`` when a file is no Python, or fails: nothing else can be told of the settings then.
+    """
+    if problems := [problem for file in place.files() if (problem := _no_python(file))]:
+        raise SettingsError([str(problem) for problem in in_order(problems)])
+    try:
+        with _contexts():
+            found: Inventory = make_inventory(
+                inventory, override_data=dict(data or {}), cwd=str(Path.cwd()), group_data_directories=list(more)
+            )
+    except UnexpectedExternalError as error:
+        file = Path(error.filename)
+        raise SettingsError([str(_failed(error.exception, file))]) from error
+    except Exception as error:  # pyinfra checks little of what stands in an inventory
+        where = Origin("file", inventory)
+        raise SettingsError([str(Problem(f"pyinfra cannot take this inventory: {_said(error)}", where))]) from error
+    return found
+
+
+@contextmanager
+def _contexts() -> Iterator[None]:
+    """Have what pyinfra's own command line has while it executes data files, and put it back."""
+    state: Any = ctx_state  # they have no types
+    inventory: Any = ctx_inventory
+    before = state.get(), inventory.get()
+    state.set(before[0] or State())
+    try:
+        yield
+    finally:
+        state.set(before[0])
+        inventory.set(before[1])
+
+
+def _no_python(file: Path) -> Problem | None:
+    try:
+        compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return Problem(f"this is no Python: {error.msg}; correct it", origin_in(file, error.lineno))
+    except (OSError, ValueError) as error:
+        return Problem(f"this file cannot be read: {_said(error)}", origin_in(file, None))
+    return None
+
+
+def _failed(error: BaseException, file: Path) -> Problem:
+    """Say where in FILE it failed: on the last line of it that was reached."""
+    frames = traceback.extract_tb(getattr(error, "_traceback", error.__traceback__))
+    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
+    return Problem(f"this fails: {_said(error)}; correct it", origin_in(file, lines[-1] if lines else None))
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

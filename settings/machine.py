@@ -1,0 +1,43 @@
+"""What belongs to no component: a host's own address, and where the environment's secrets are."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from settings.component import REQUIRED, Component, configured, internal
+
+
+def _ip_address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        raise PydanticCustomError("address", "no address") from error
+    return value
+
+
+class MachineSettings(Component):
+    """What each host says of itself, in the inventory."""
+
+    prefix: ClassVar[str] = ""
+
+    address: Annotated[str, AfterValidator(_ip_address)] = configured(
+        REQUIRED,
+        "IP address by which the other hosts and the certificate know it",
+        allowed="an IP address",
+        example="192.0.2.20",
+    )
+
+
+class SecretsSettings(Component):
+    """The environment's secrets: one for all of its hosts."""
+
+    prefix: ClassVar[str] = "secrets"
+
+    folder: str = configured(
+        "secrets", "Folder of the secrets, from the working directory", example="secrets/production"
+    )
+    generate: bool = internal(False, "Make secrets that are missing; for throwaway hosts only")

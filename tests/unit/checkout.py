@@ -1,0 +1,51 @@
+"""A folder like a checkout of the product, with an inventory and group data of its own; and programs run in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DATA = Path(__file__).resolve().parent / "data"
+SECRETS = (
+    "ckan_secret_key",
+    "ckan_smtp_password",
+    "ckan_sysadmin_password",
+    "postgresql_password",
+    "redis_password",
+)
+DEPLOY = "from pyinfra import host\nfrom settings.resolve import of_inventory\nof_inventory(host.inventory)\n"
+
+
+def checkout(folder: Path, data: Path | None = None) -> Path:
+    """Make FOLDER a checkout whose inventory/ and group_data/ are those of DATA, or empty."""
+    for name in ("inventory", "group_data"):
+        if data:
+            shutil.copytree(data / name, folder / name)
+        else:
+            (folder / name).mkdir(parents=True)
+    for name in ("settings", "locks"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "config.py", folder)
+    (folder / "deploy.py").write_text(DEPLOY)
+    return folder
+
+
+def run(folder: Path, module: str, *arguments: str, secrets: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a Python MODULE in FOLDER; with SECRETS there is one of each."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if secrets:
+        environment |= {f"CKAN_DEPLOY_SECRET_{name.upper()}": f"s3cret-{name}" for name in SECRETS}
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
