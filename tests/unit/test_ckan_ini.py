@@ -15,16 +15,17 @@ from settings.secret import Secret
 
 
 def _ini(**given: object) -> configparser.ConfigParser:
+    secret = Secret("s")  # type: ignore[no-untyped-call]
     values = {
         "fqdn": "data.example.org",
         "upload_limit": 1,
         "version": "2.11.6",
-        "secret_key": Secret("k"),
+        "secret_key": secret,
         "database_host": "127.0.0.1",
         "database_port": 5432,
         "database_role": "ckan",
         "database_name": "ckan",
-        "database_password": Secret("p"),
+        "database_password": secret,
         "redis_host": "127.0.0.1",
         "redis_port": 6379,
         "solr_url": "http://127.0.0.1:8983/solr/ckan",
