@@ -57,7 +57,7 @@ class Stage:
             self.planned[release], self.changed[release] = json.loads(noted.read_text())
         if release not in self.changed:
             self._clear()
-            for left in (converged, bare):  # of a deploy that was interrupted
+            for left in (f"half-{release}", converged, bare):  # of a deploy that was interrupted
                 if paths.snapshot(left).exists():
                     snapshot.delete(left)
             host.up(NAME, release=release)
