@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# What asserts for several tests says what it found, too.
+pytest.register_assert_rewrite(*(f"tests.lab.{name}" for name in ("acceptance", "convergence", "faults", "harness")))
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="one by one instead of batched")

@@ -51,6 +51,7 @@ def _changes(old: Any, new: Any) -> list[str]:
 # Made by chance or by the clock on each host: that they are there, whose they are and their modes are compared.
 _GENERATED = re.compile(
     r"^/etc/ckan/default/sysadmin-token$"
+    r"|^/var/lib/ckan-deploy/ckan/sysadmin\.[a-z-]+$"  # has the token's digest
     r"|^/etc/ssl/(certs/portal\.test\.cert|private/portal\.test\.key)$"
     r"|^/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)$"  # by the package ssl-cert
     r"|^/etc/ssl/certs/java/cacerts$"  # entries have the time at which they were added

@@ -7,6 +7,7 @@ from a snapshot of that.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -51,18 +52,20 @@ class Stage:
         """Name of the snapshot of a converged portal on RELEASE; deploys it the first time it is asked for."""
         bare, converged = f"bare-{release}", f"converged-{release}"
         assert release not in self.planned or release in self.changed, f"the first deploy on {release} failed"
-        if REUSE and paths.snapshot(converged).exists():
-            self.planned.setdefault(release, [])
-            self.changed.setdefault(release, [])
+        noted = paths.state() / f"{converged}.json"
+        if REUSE and release not in self.changed and paths.snapshot(converged).exists() and noted.exists():
+            self.planned[release], self.changed[release] = json.loads(noted.read_text())
         if release not in self.changed:
             self._clear()
-            if paths.snapshot(bare).exists():  # of a deploy that was interrupted
-                snapshot.delete(bare)
+            for left in (f"half-{release}", converged, bare):  # of a deploy that was interrupted
+                if paths.snapshot(left).exists():
+                    snapshot.delete(left)
             host.up(NAME, release=release)
             snapshot.take(NAME, bare)
             self.planned[release] = harness.plan().get(NAME, [])
             self.changed[release] = harness.apply().get(NAME, [])
             snapshot.take(NAME, converged, restart=False)
+            noted.write_text(json.dumps([self.planned[release], self.changed[release]]))
             self._clear()
         return converged
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import paths, snapshot
+from lab import inside, paths, snapshot
 from tests.lab import faults, harness, oracle
 from tests.lab.convergence import converges, differing
 from tests.lab.stage import NAME, RELEASES, Stage
@@ -29,6 +29,7 @@ SEED = int(os.environ["CKAN_DEPLOY_TEST_SEED"])  # set by conftest.py
 APT, FETCH, PIP = r"^apt-get .*install", r"^(curl|tar) .*solr-", r"bin/python -m pip .*install"
 FETCHES = [("Solr | Install Java", APT, 8.0), ("Solr | Download Solr", FETCH, 0.3), ("Solr | Unpack Solr", FETCH, 0.5)]
 ENVIRONMENT = "/usr/lib/ckan/default"
+MOST = 90  # packages of CKAN's environment, of more than a hundred
 FIRST_CONFIGURATION = "CKAN | Make /etc/ckan"
 INSTALLS = {
     "CKAN | Install what CKAN's packages need",
@@ -88,24 +89,44 @@ def spoilt(stage: Stage) -> Iterator[None]:
     stage.spoil()
 
 
-def hit_during(operation: str, process: str, longest: float, fault: str, chance: random.Random, after: str) -> None:
-    """Begin a run and let FAULT happen while OPERATION's PROCESS is on the host."""
+def hit_during(operation: str, process: str, far_enough: Callable[[], bool], fault: str, after: str) -> None:
+    """Begin a run and let FAULT happen while OPERATION's PROCESS is on the host, once it is FAR_ENOUGH."""
     run = faults.begin(after=after)
     run.began(operation)
     faults.wait_until_running(process, run, operation)
-    time.sleep(chance.uniform(0, longest))
+    while not far_enough() and run.steps[-1] == faults.Step(operation):
+        time.sleep(0.05)
     assert run.steps[-1] == faults.Step(operation), f"{operation!r} was over too early:\n{run.tail()}"
     faults.strike(run, fault)
     assert run.steps[-1].name == operation and run.steps[-1].result != "Success", run.tail()
+
+
+def _passed(seconds: float) -> Callable[[], bool]:
+    """Whether so much time has passed since the first question."""
+    asked: list[float] = []
+
+    def passed() -> bool:
+        asked.append(time.monotonic())
+        return asked[-1] - asked[0] >= seconds
+
+    return passed
+
+
+def _built() -> int:
+    """Number of packages in the environment that is being built."""
+    count = f"ls -d {ENVIRONMENT}.?/lib/python3*/site-packages/*.dist-info 2>/dev/null | wc -l"
+    return int(inside.run(NAME, ["sh", "-c", count]).stdout)
 
 
 def test_killed_while_packages_are_installed(stage: Stage, uninterrupted: oracle.State, chance: random.Random) -> None:
     stage.begin(f"bare-{RELEASE}")
     one, two, three = chance.sample(faults.FAULTS, 3)
     first = chance.choice([("PostgreSQL | Install PostgreSQL", APT, 5.0), ("Redis | Install Redis", APT, 1.0)])
-    hit_during(*first, one, chance, "sigkill")
-    hit_during(*chance.choice(FETCHES), two, chance, one)
-    hit_during("CKAN | Build CKAN's environment", PIP, 20, three, chance, two)
+    for (operation, process, longest), fault, after in ((first, one, "sigkill"), (chance.choice(FETCHES), two, one)):
+        hit_during(operation, process, _passed(chance.uniform(0, longest)), fault, after)
+    some = chance.randrange(MOST)
+    print(f"    at {some} packages of the environment")
+    hit_during("CKAN | Build CKAN's environment", PIP, lambda: _built() >= some, three, two)
     assert stage.run("sh", "-c", f"[ ! -e {ENVIRONMENT} ] || ls {ENVIRONMENT}/bin/uwsgi") in (
         "",
         f"{ENVIRONMENT}/bin/uwsgi\n",
