@@ -67,7 +67,7 @@ def render(template: str, *settings: object, private: bool = False, **values: ob
     + values: further names for the template; strings, numbers, sequences and ``HiddenValue``
 
     An undefined name is an error, as is a secret that lost its type on the way (it would be written as its
-    mask): use the filters ``uri`` and ``ini`` on secrets, never ``~`` or ``+``.
+    mask): use the filters ``uri`` and ``ini`` on secrets, never ``~`` or ``+``; ``in_url`` on addresses.
 
     Raises ``jinja2.UndefinedError`` and ``ValueError``.
     """
@@ -91,6 +91,7 @@ def _environment(*, reveal: bool) -> jinja2.Environment:
         finalize=_reveal if reveal else _mask,
     )
     environment.filters["uri"] = lambda value: _apply(lambda text: quote(text, safe=""), value)
+    environment.filters["in_url"] = lambda address: f"[{address}]" if ":" in address else address
     environment.filters["ini"] = lambda value: _apply(lambda text: text.replace("%", "%%"), value)
     return environment
 

@@ -56,4 +56,5 @@ class SolrSettings(Component):
     @property
     def url(self) -> str:
         """URL of CKAN's core."""
-        return f"http://{self.bind}:{self.port}/solr/{self.core}"
+        bind = f"[{self.bind}]" if ":" in self.bind else self.bind
+        return f"http://{bind}:{self.port}/solr/{self.core}"

@@ -203,7 +203,7 @@ def test_a_secret_that_cannot_be_used(store: SecretStore, monkeypatch: pytest.Mo
     monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD", "pässword")
     (line,) = problems(store)
     assert line.startswith("the secret store: the secret postgresql_password ")
-    assert "must be of printable ASCII characters" in line
+    assert "must be of letters, digits and - . _ ~ only" in line
     assert "pässword" not in line
 
 
