@@ -14,12 +14,13 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 from pyinfra.api import Inventory
 
+from settings.asking import ask
 from settings.base import BaseSettings
 from settings.ckan import CkanSettings
 from settings.component import Component
 from settings.firewall import FirewallSettings
 from settings.host import COMPONENTS, HostSettings, SettingsError
-from settings.inventory_checks import SERVICES, members, wrong_address, wrong_groups, wrong_names
+from settings.inventory_checks import GROUPS, SERVICES, members, wrong_address, wrong_groups, wrong_names
 from settings.locks import schema
 from settings.nginx import NginxSettings
 from settings.portal import PortalSettings
@@ -28,7 +29,7 @@ from settings.redis import RedisSettings
 from settings.secret import Secret
 from settings.solr import SolrSettings
 from settings.sources import HostSource, from_inventory
-from settings.store import SecretStore
+from settings.store import FOLDER, SecretStore
 from settings.tls import TlsSettings
 from settings.uwsgi import UwsgiSettings
 
@@ -43,7 +44,9 @@ C = TypeVar("C", bound=Component)
 def of_inventory(inventory: Inventory) -> dict[str, HostSettings]:
     """Return the settings of all hosts of a pyinfra inventory by name, resolved once. Raises ``SettingsError``."""
     hosts = from_inventory(inventory)
-    return resolve(hosts, store_for(hosts))
+    store = store_for(hosts)
+    ask(store, lambda outline: resolve(hosts, outline))
+    return resolve(hosts, store)
 
 
 def resolve(hosts: Mapping[str, HostSource], store: SecretStore) -> dict[str, HostSettings]:
@@ -56,12 +59,15 @@ def resolve(hosts: Mapping[str, HostSource], store: SecretStore) -> dict[str, Ho
 
 
 def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
-    """Return the secret store that the inventory names: ``secrets_folder`` and, in the lab, ``secrets_generate``.
+    """Return the secret store of the inventory: its file in ``secrets_folder``, by default ``inventory/secrets``.
 
-    Without ``secrets_folder`` it is ``secrets`` in the working directory.
+    The environment is the inventory's own group: pyinfra puts all hosts into one of the file's name, after others. In
+    the lab ``secrets_generate`` has the store make what is missing.
     """
-    data = next(iter(hosts.values())).data if hosts else {}
-    return SecretStore(Path(data.get("secrets_folder", "secrets")), generate=bool(data.get("secrets_generate", False)))
+    host = next(iter(hosts.values()), HostSource((), ()))
+    environment = next((group for group in reversed(host.groups) if group not in GROUPS), "default")
+    folder = Path(host.data.get("secrets_folder", FOLDER))
+    return SecretStore(folder, environment, generate=bool(host.data.get("secrets_generate", False)))
 
 
 class _Resolution:
