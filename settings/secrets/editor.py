@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -70,9 +69,13 @@ def private_file(text: Secret) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ckan-deploy-", dir=_memory()))  # 0700
     before = {number: signal.signal(number, _end) for number in _ENDS}
     reading, writing = os.pipe()  # its other end closes with this program, even a killed one
-    command = ["sh", "-c", 'cat >/dev/null; rm -rf -- "$1"', "sh", str(folder)]
-    cleaner = subprocess.Popen(
-        command, stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    # Not by subprocess: with pyinfra loaded that is gevent's, which hands both ends to the child.
+    cleaner = os.posix_spawn(
+        "/bin/sh",
+        ["sh", "-c", 'cat >/dev/null; rm -rf -- "$1"', "sh", str(folder)],
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, reading, 0)],
+        setsid=True,  # the terminal's signals are not for it
     )
     os.close(reading)
     try:
@@ -83,7 +86,7 @@ def private_file(text: Secret) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(writing)
-        cleaner.wait()
+        os.waitpid(cleaner, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -94,9 +97,9 @@ def run(path: Path) -> Secret:
     # An interrupt is the editor's; it must not end this program beside it.
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        done = subprocess.run([*command, str(path)], check=False)
-        if done.returncode != 0:
-            raise SecretsError(f"the editor {command[0]} ended with status {done.returncode}")
+        editor = os.posix_spawnp(command[0], [*command, str(path)], os.environ)
+        if status := os.waitstatus_to_exitcode(os.waitpid(editor, 0)[1]):
+            raise SecretsError(f"the editor {command[0]} ended with status {status}")
         return Secret(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "it left no text")
