@@ -178,7 +178,7 @@ def recipients_(inventory: str, action: str, key: tuple[str, ...], identity: str
         done = members.sync(site.vault)
     else:
         recipient, done = (members.add if action == "add" else members.remove)(site.vault, words)
-        terminal.say(f"{'Added' if action == 'add' else 'Removed'} {recipient.comment} in {path}.")
+        terminal.say(f"{'Added' if action == 'add' else 'Removed'} {recipient.comment}: {path}.")
     for environment, count in done.items():
         terminal.say(f"Encrypted anew for those in {path}: {count} secrets of {environment}.")
     if action == "remove" and done:

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from gevent.monkey import get_original
+
 from settings.secret import Secret
 from settings.secrets.errors import SecretsError
 from settings.secrets.sealed import Place, wrong_value
@@ -27,6 +29,8 @@ _HEAD = """\
 # A line that you take away takes the secret out of the store.
 """
 _LINE = re.compile(r"([a-z][a-z0-9_]*) = ?(.*)")
+# The system's own: with pyinfra loaded os.waitpid is gevent's, which misses children that it did not start.
+_waitpid = get_original("os", "waitpid")
 _ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -68,16 +72,16 @@ def private_file(text: Secret) -> Iterator[Path]:
     """Have TEXT in a file of the operator's own, in memory, for as long as this program lives and no longer."""
     folder = Path(tempfile.mkdtemp(prefix="ckan-deploy-", dir=_memory()))  # 0700
     before = {number: signal.signal(number, _end) for number in _ENDS}
-    reading, writing = os.pipe()  # its other end closes with this program, even a killed one
-    # Not by subprocess: with pyinfra loaded that is gevent's, which hands both ends to the child.
+    # The writing end closes with this program, even a killed one. Files, since gevent's os.close only does so later.
+    reading, writing = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
     cleaner = os.posix_spawn(
         "/bin/sh",
         ["sh", "-c", 'cat >/dev/null; rm -rf -- "$1"', "sh", str(folder)],
         os.environ,
-        file_actions=[(os.POSIX_SPAWN_DUP2, reading, 0)],
+        file_actions=[(os.POSIX_SPAWN_DUP2, reading.fileno(), 0)],
         setsid=True,  # the terminal's signals are not for it
     )
-    os.close(reading)
+    reading.close()
     try:
         path = folder / "secrets.conf"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -85,8 +89,8 @@ def private_file(text: Secret) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(writing)
-        os.waitpid(cleaner, 0)
+        writing.close()
+        _waitpid(cleaner, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -98,7 +102,7 @@ def run(path: Path) -> Secret:
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         editor = os.posix_spawnp(command[0], [*command, str(path)], os.environ)
-        if status := os.waitstatus_to_exitcode(os.waitpid(editor, 0)[1]):
+        if status := os.waitstatus_to_exitcode(_waitpid(editor, 0)[1]):
             raise SecretsError(f"the editor {command[0]} ended with status {status}")
         return Secret(path.read_text())
     except (OSError, UnicodeDecodeError) as error:

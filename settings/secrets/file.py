@@ -120,6 +120,7 @@ def locked(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # with pyinfra loaded os.close is gevent's, which closes some time later
         os.close(descriptor)
 
 
