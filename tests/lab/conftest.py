@@ -11,7 +11,7 @@ import pytest
 os.environ["CKAN_DEPLOY_LAB"] = os.environ.get("CKAN_DEPLOY_TEST_LAB", "/var/lib/ckan-deploy-lab-test")
 
 from lab import state
-from tests.lab import summary
+from tests.lab import kept, summary
 from tests.lab.acceptance import Portal
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
@@ -64,11 +64,10 @@ def portal(converged: Stage, tmp_path: Path) -> Portal:
     """The portal as its users see it."""
     cafile = tmp_path / "portal.pem"
     cafile.write_text(converged.read(f"/etc/ssl/certs/{FQDN}.cert"))
-    secret = state.secrets_path() / "ckan_sysadmin_password"
     return Portal(
         fqdn=FQDN,
         address=state.host(NAME).address,
         cafile=str(cafile),
         sysadmin="admin",
-        password=secret.read_text().strip(),
+        password=kept.secret("ckan_sysadmin_password"),
     )

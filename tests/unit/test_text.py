@@ -183,4 +183,4 @@ def test_values_with_the_characters_of_regular_expressions() -> None:
 
 
 def test_hidden_values_of_pyinfra_are_secrets_too(templates: Path) -> None:
-    assert rendered(templates, "{{ s }}\n", s=HiddenValue("x")).masked == "*MASKED*\n"
+    assert rendered(templates, "{{ s }}\n", s=HiddenValue("x")).masked == "*MASKED*\n"  # type: ignore[no-untyped-call]
