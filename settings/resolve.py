@@ -65,7 +65,8 @@ def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
     the lab ``secrets_generate`` has the store make what is missing.
     """
     host = next(iter(hosts.values()), HostSource((), ()))
-    environment = next((group for group in reversed(host.groups) if group not in GROUPS), "default")
+    own = [group for group in host.groups if group not in GROUPS and not group.startswith("@")]  # @: a connector's
+    environment = own[-1] if own else "default"
     folder = Path(host.data.get("secrets_folder", FOLDER))
     return SecretStore(folder, environment, generate=bool(host.data.get("secrets_generate", False)))
 

@@ -1,4 +1,4 @@
-"""``python -m settings.secrets`` as a program, at a terminal and without one; what a run asks; what others could see."""
+"""``python -m settings.secrets`` as a program, at a terminal and without one; what others see; what a run asks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ PROGRAM = "settings.secrets"
 class Desk:
     """A checkout, and somebody's home; ``run`` is the program without a terminal, ``type`` at one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, alice: Operator) -> None:
+        self.alice = alice
         self.checkout, self.home = folder / "checkout", folder / "home"
         for name in ("group_data", "inventory", "locks", "settings"):
             shutil.copytree(ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__", "lab.py"))
@@ -63,6 +64,10 @@ class Desk:
         env = {**self.env, **({"EDITOR": editor} if editor else {})}
         return converse([PROGRAM, verb, INVENTORY, *arguments], answers, cwd=self.checkout, env=env)
 
+    def value(self, name: str) -> str:
+        """Return a secret, as its first recipient opens it."""
+        return Vault(self.folder, "production", self.alice.identities).open(Place(name)).unmask()
+
     def files(self) -> dict[str, bytes]:
         """What is in the store's folder, which others read in the repository."""
         return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir())}
@@ -77,8 +82,8 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path)
-    made.has_key(operator(tmp_path / "keys"))
+    made = Desk(tmp_path, operator(tmp_path / "keys"))
+    made.has_key(made.alice)
     return made
 
 
@@ -127,7 +132,7 @@ def test_values_at_a_terminal(ready: Desk) -> None:
     again = [("Value of ckan_smtp_password: ", OTHER), ("The same again: ", OTHER)]
     status, said = ready.type("set", "ckan_smtp_password", answers=again)
     assert status == 0 and "Replaced ckan_smtp_password" in said and OTHER not in said
-    assert ready.ok("get", "ckan_smtp_password")[0] == f"{OTHER}\n"
+    assert ready.value("ckan_smtp_password") == OTHER
     before = ready.files()
     different = [("Value of ckan_smtp_password: ", VALUE), ("The same again: ", "x")]
     status, said = ready.type("set", "ckan_smtp_password", answers=different)
@@ -183,17 +188,17 @@ def test_secrets_of_a_host(ready: Desk) -> None:
 
 def test_rotation(ready: Desk) -> None:
     ready.ok("generate")
-    old = {name: ready.ok("get", name)[0] for name in ("ckan_secret_key", "postgresql_password")}
+    old = {name: ready.value(name) for name in ("ckan_secret_key", "postgresql_password")}
     out, said = ready.ok("rotate", "ckan_secret_key", "postgresql_password")
     for name, value in old.items():
-        new = ready.ok("get", name)[0]
-        assert new != value and new.strip() not in said + out and f"Replaced {name}" in said
+        new = ready.value(name)
+        assert new != value and new not in said + out and f"Replaced {name}" in said
     assert "all API tokens are void" in said and "gives the role its new password" in said
     assert "pyinfra inventory/production.py deploy.py --dry --diff" in said
     asked = [("Value of ckan_smtp_password, the new one: ", OTHER), ("The same again: ", OTHER)]
     status, said = ready.type("rotate", "ckan_smtp_password", answers=asked)
     assert status == 0 and "mail server" in said and OTHER not in said
-    assert ready.ok("get", "ckan_smtp_password")[0] == f"{OTHER}\n"
+    assert ready.value("ckan_smtp_password") == OTHER
 
 
 def test_a_locked_key(ready: Desk, tmp_path: Path) -> None:
@@ -228,7 +233,7 @@ def test_recipients(ready: Desk, tmp_path: Path) -> None:
     assert "do not agree" in ready.refused("set", "redis_password", text=VALUE)
     ready.ok("recipients", "sync")
     ready.env["CKAN_DEPLOY_IDENTITY"] = str(bob.path)
-    assert ready.ok("get", "ckan_smtp_password")[0] == f"{VALUE}\n"
+    assert ready.value("ckan_smtp_password") == VALUE
     status, _, err = ready.run("recipients", "add")
     assert status == 2 and "takes a key" in err
 
@@ -254,7 +259,7 @@ def editor(desk: Desk, then: str) -> Path:
 
 def test_edit(ready: Desk) -> None:
     ready.ok("generate")
-    before = ready.ok("get", "postgresql_password")[0]
+    before = ready.value("postgresql_password")
     log = editor(
         ready,
         f"sed -i -e 's/^ckan_smtp_password = .*/ckan_smtp_password = {OTHER}/' -e '/^ckan_secret_key/d' \"$1\"\n"
@@ -266,8 +271,8 @@ def test_edit(ready: Desk) -> None:
         "Added redis_password of host data in inventory/secrets/production.toml.",
         "Removed ckan_secret_key from inventory/secrets/production.toml.",
     ]
-    assert ready.ok("get", "ckan_smtp_password")[0] == f"{OTHER}\n" and out == ""
-    assert ready.ok("get", "postgresql_password")[0] == before
+    assert ready.value("ckan_smtp_password") == OTHER and out == ""
+    assert ready.value("postgresql_password") == before
     noted = log.read_text()
     assert noted.splitlines()[:2] == ["600", "700"]
     assert VALUE not in noted and f"ckan_smtp_password = {VALUE}\n" in log.with_suffix(".text").read_text()
@@ -302,7 +307,7 @@ def test_an_edit_that_failed_goes_on_at_a_terminal(ready: Desk) -> None:
     editor(ready, f'grep -q oops "$1" && sed -i -e /oops/d -e \'s/= .*/= {OTHER}/\' "$1" || echo oops >> "$1"')
     status, said = ready.type("edit", answers=[("Edit again? [Y/n]", "y")], editor=ready.env["EDITOR"])
     assert status == 0 and "line 4 is not NAME = VALUE" in said
-    assert ready.ok("get", "ckan_smtp_password")[0] == f"{OTHER}\n"
+    assert ready.value("ckan_smtp_password") == OTHER
     editor(ready, 'echo oops >> "$1"')
     status, said = ready.type("edit", answers=[("Edit again? [Y/n]", "n")], editor=ready.env["EDITOR"])
     assert status == 1 and "nothing was changed" in said
@@ -314,10 +319,10 @@ def test_what_somebody_else_changed_meanwhile_is_not_lost(ready: Desk) -> None:
     editor(ready, f"sed -i 's/= .*/= {OTHER}/' \"$1\"; {other} ckan_smtp_password")
     status, _, said = ready.run("edit")
     assert status == 1 and "was changed by somebody else meanwhile; nothing of yours was kept" in said
-    assert ready.ok("get", "ckan_smtp_password")[0] == "theirs\n"
+    assert ready.value("ckan_smtp_password") == "theirs"
     editor(ready, f"sed -i 's/= .*/= {OTHER}/' \"$1\"; {other} redis_password")
     ready.ok("edit")
-    assert [ready.ok("get", name)[0] for name in ("ckan_smtp_password", "redis_password")] == [f"{OTHER}\n", "theirs\n"]
+    assert [ready.value(name) for name in ("ckan_smtp_password", "redis_password")] == [OTHER, "theirs"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL])
@@ -373,12 +378,9 @@ def test_only_get_prints_a_value(ready: Desk, tmp_path: Path) -> None:
     ready.ok("generate")
     editor(ready, "")
     bob = operator(tmp_path / "keys", "bob")
-    for arguments in (["list"], ["generate"], ["edit"], ["recipients", "list"], ["recipients", "sync"], ["rotate", "ckan_secret_key"],
+    for arguments in (["list"], ["generate"], ["edit"], ["recipients", "sync"], ["rotate", "ckan_secret_key"],
                       ["recipients", "add", bob.line], ["recipients", "remove", "bob"]):  # fmt: skip
-        values = [
-            ready.ok("get", name)[0].strip()
-            for name in ("ckan_secret_key", "postgresql_password", "ckan_smtp_password")
-        ]
+        values = [ready.value(name) for name in ("ckan_secret_key", "postgresql_password", "ckan_smtp_password")]
         shown = "".join(ready.ok(*arguments))
         assert not [value for value in values if value in shown]
 

@@ -148,6 +148,7 @@ def test_the_store_that_the_inventory_names(tmp_path: Path) -> None:
         return store_for({"data": HostSource(groups, (("all", data),))})
 
     assert of(("portal", "solr", "production")).vault.path == ROOT / "inventory/secrets/production.toml"
+    assert of(("portal", "here", "@local")).vault.path == ROOT / "inventory/secrets/here.toml"
     assert of(("portal", "europe", "dev"), secrets_folder="../private").vault.path == ROOT / "../private/dev.toml"
     lab = of(("portal", "lab"), secrets_folder=str(tmp_path), secrets_generate=True)
     assert lab.generate and lab.vault.path == tmp_path / "lab.toml"
