@@ -20,8 +20,6 @@ def ask(store: SecretStore, resolve: Resolve) -> None:
     if store.generate or not terminal.there():
         return
     outline = Outline.of(store, resolve)
-    if outline.problems:
-        return  # the run is going to stop, and says why
     _offer_to_make(store, [place for place in outline.missing_places if spec_of(place.name).generated])
     _enter(store, [place for place in outline.missing_places if not spec_of(place.name).generated])
 

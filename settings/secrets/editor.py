@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from gevent.monkey import get_original
 
@@ -31,7 +28,6 @@ _HEAD = """\
 _LINE = re.compile(r"([a-z][a-z0-9_]*) = ?(.*)")
 # The system's own: with pyinfra loaded os.waitpid is gevent's, which misses children that it did not start.
 _waitpid = get_original("os", "waitpid")
-_ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def text_of(environment: str, values: Mapping[Place, Secret]) -> Secret:
@@ -71,7 +67,6 @@ def parse(text: Secret) -> dict[Place, Secret]:
 def private_file(text: Secret) -> Iterator[Path]:
     """Have TEXT in a file of the operator's own, in memory, for as long as this program lives and no longer."""
     folder = Path(tempfile.mkdtemp(prefix="ckan-deploy-", dir=_memory()))  # 0700
-    before = {number: signal.signal(number, _end) for number in _ENDS}
     # The writing end closes with this program, even a killed one. Files, since gevent's os.close only does so later.
     reading, writing = (os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
     cleaner = os.posix_spawn(
@@ -88,11 +83,8 @@ def private_file(text: Secret) -> Iterator[Path]:
             file.write(text.unmask())
         yield path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
         writing.close()
         _waitpid(cleaner, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run(path: Path) -> Secret:
@@ -117,7 +109,3 @@ def _memory() -> str:
         if folder and os.access(folder, os.W_OK | os.X_OK):
             return folder
     raise SecretsError("there is no folder in memory (XDG_RUNTIME_DIR, /dev/shm) to edit in; use `set` instead")
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from settings.secret import Secret
 from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
 from tests.unit.keys import PASSPHRASE, ROOT, Operator, converse, environment, operator, program
@@ -89,8 +90,8 @@ def desk(tmp_path: Path) -> Desk:
 
 @pytest.fixture
 def ready(desk: Desk) -> Desk:
-    desk.ok("recipients", "add", "~/.ssh/id_ed25519.pub")
-    desk.ok("set", "ckan_smtp_password", text=f"{VALUE}\n")
+    (desk.folder / "recipients").write_text(f"{desk.alice.line}\n")
+    Vault(desk.folder, "production").set({Place("ckan_smtp_password"): Secret(VALUE)})
     return desk
 
 
