@@ -4,4 +4,3 @@ portal_fqdn = "portal-dev.example.org"
 base_admin_tools = True
 ckan_sysadmin = "admin"
 ckan_sysadmin_email = "admin@example.org"
-secrets_folder = "secrets/dev"

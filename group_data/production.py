@@ -8,4 +8,3 @@ ckan_email_to = "operators@example.org"
 postgresql_shared_buffers = "1GB"
 solr_heap = "1g"
 uwsgi_workers = 8
-secrets_folder = "secrets/production"

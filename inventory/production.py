@@ -1,5 +1,6 @@
 """A production portal: the portal with Redis on one host, the database and the search on hosts of their own.
 
+    python -m settings.secrets generate inventory/production.py     # its secrets: docs/secrets.md
     pyinfra inventory/production.py deploy.py --dry --diff
     pyinfra inventory/production.py deploy.py
 

@@ -19,15 +19,16 @@ from pathlib import Path
 from pyinfra.api import Inventory
 
 from settings import fields
+from settings.asking import ask
 from settings.derive import Derivation
 from settings.host import HostSettings, SettingsError
-from settings.inventory_checks import misplaced, wrong_groups, wrong_names
+from settings.inventory_checks import GROUPS, misplaced, wrong_groups, wrong_names
 from settings.origin import Problem, in_order
 from settings.place import Place, place_of_run
 from settings.rule import Unknown
 from settings.rules import RULES
 from settings.sources import HostSource, from_inventory
-from settings.store import SecretStore
+from settings.store import FOLDER, SecretStore
 from settings.values import Values
 from settings.wanted import Secrets, Store
 
@@ -60,7 +61,9 @@ def of_inventory(inventory: Inventory, place: Place | None = None) -> dict[str, 
     for known, found in _RESOLVED:
         if known == hosts:
             return found
-    found = resolve(hosts, store_for(hosts), place)
+    store = store_for(hosts)
+    ask(store, lambda outline: resolve(hosts, outline, place))
+    found = resolve(hosts, store, place)
     _RESOLVED.append((hosts, found))
     return found
 
@@ -104,9 +107,13 @@ def examine(hosts: Mapping[str, HostSource], store: Store, place: Place | None =
 
 
 def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
-    """Return the secret store that the inventory names: ``secrets_folder`` and, in the lab, ``secrets_generate``.
+    """Return the secret store of the inventory: its file in ``secrets_folder``, by default ``inventory/secrets``.
 
-    Without ``secrets_folder`` it is ``secrets`` in the working directory.
+    The environment is the inventory's own group: pyinfra puts all hosts into one of the file's name, after others. In
+    the lab ``secrets_generate`` has the store make what is missing.
     """
-    data = next(iter(hosts.values())).data if hosts else {}
-    return SecretStore(Path(data.get("secrets_folder", "secrets")), generate=bool(data.get("secrets_generate", False)))
+    host = next(iter(hosts.values()), HostSource((), ()))
+    own = [group for group in host.groups if group not in GROUPS and not group.startswith("@")]  # @: a connector's
+    environment = own[-1] if own else "default"
+    folder = Path(host.data.get("secrets_folder", FOLDER))
+    return SecretStore(folder, environment, generate=bool(host.data.get("secrets_generate", False)))

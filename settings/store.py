@@ -1,72 +1,136 @@
-"""Where secrets come from.
+"""The store of secrets, as a run uses it.
 
 A secret has a name, as ``postgresql_password``. It is looked for in the environment variable
-``CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD``, then in the file of that name in the environment's secrets folder. The
-lab makes those that are missing; elsewhere a missing one stops the run.
+``CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD``, then in the environment's file ``inventory/secrets/ENVIRONMENT.toml``:
+the host's own, else the one of the environment. Nothing is opened, and no passphrase is asked for, before the first
+secret of the file is needed. The lab makes those that are missing; elsewhere a missing one stops the run.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import stat
+from functools import cached_property
 from pathlib import Path
 
 from settings.secret import Secret
+from settings.secrets.errors import SecretsError
+from settings.secrets.file import Contents
+from settings.secrets.identity import Identities
+from settings.secrets.made import ThrowawayVault, spec_of
+from settings.secrets.sealed import Place, wrong_value
+from settings.secrets.vault import Vault
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path("inventory/secrets")
 
 
 class SecretStore:
     """The secrets of one environment.
 
-    + folder: holds one file per secret, readable by its owner only
-    + generate: make a secret that is missing, once (lab and demo)
+    + folder: holds ``ENVIRONMENT.toml`` and ``recipients``; a relative one is below the checkout
+    + environment: name of the inventory's file
+    + generate: make secrets that are missing, and a key to open them with beside them (lab and demo)
+    + inventory: what commands are told, for sentences; by default ``inventory/ENVIRONMENT.py``
+    + identities: the operator's keys
     """
 
-    def __init__(self, folder: Path, *, generate: bool = False) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        environment: str = "default",
+        *,
+        generate: bool = False,
+        inventory: str = "",
+        identities: Identities | None = None,
+    ) -> None:
+        folder = ROOT / folder
         self.generate = generate
+        self.vault = (
+            ThrowawayVault(folder, environment, inventory)
+            if generate
+            else Vault(folder, environment, identities, inventory)
+        )
         self.problems: list[str] = []
+        self.given: dict[Place, Secret] = {}
+        self._opened: dict[Place, Secret] = {}
 
-    def get(self, name: str) -> Secret | None:
-        """Return the secret NAME; None, and a sentence in ``problems``, when it is missing or not private."""
-        variable = f"CKAN_DEPLOY_SECRET_{name.upper()}"
-        path = self.folder / name
-        if value := os.environ.get(variable):
-            return self._one_line(name, value, f"the environment variable {variable}")
-        if self.generate and not path.exists():
-            self._generate(path)
+    def get(self, name: str, host: str | None = None) -> Secret | None:
+        """Return the secret NAME, for HOST where it has its own.
+
+        None, and a sentence in ``problems``, when it is missing or cannot be opened.
+        """
         try:
-            mode = path.stat().st_mode
-            value = path.read_text().rstrip("\n")
-        except FileNotFoundError:
-            self.problems.append(
-                f"the secret {name} is missing: set the environment variable {variable}, "
-                f"or write it to {path} (mode 0600)"
-            )
+            return _from_variable(name) or self._from_file(self.place(name, host))
+        except SecretsError as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
             return None
-        except OSError as error:
-            self.problems.append(f"the secret {name} cannot be read from {path}: {error.strerror}")
-            return None
-        if stat.S_IMODE(mode) & 0o077:
-            self.problems.append(f"the secret {name} is readable by others: chmod 600 {path}")
-            return None
-        return self._one_line(name, value, str(path))
 
-    def _one_line(self, name: str, value: str, place: str) -> Secret | None:
-        if not value.strip() or "\n" in value:
-            self.problems.append(f"the secret {name} in {place} must be one line that is not empty")
-            return None
-        return Secret(value)  # type: ignore[no-untyped-call]
+    def origin(self, name: str, host: str | None = None) -> str:
+        """Say where the secret NAME comes from; opens nothing."""
+        if os.environ.get(variable(name)):
+            return f"the environment variable {variable(name)}"
+        place = self.place(name, host)
+        if place in self.given:
+            return "entered for this run"
+        if place in self._contents.sealed:
+            return f"{shown(self.vault.path)}{f', host {host}' if place.host else ''}"
+        return "to be made" if self.generate else "missing"
 
-    def _generate(self, path: Path) -> None:
-        """Write 32 random bytes, as text; of two runs at once one wins and both read its secret."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
+    def has(self, name: str, host: str | None = None) -> bool:
+        """Whether there is a secret NAME; opens nothing. Raises ``SecretsError`` for a file that cannot be read."""
+        return self.origin(name, host) != "missing"
+
+    def missing(self, place: Place) -> str:
+        """Say that the secret in PLACE is missing, and what to do."""
+        spec = spec_of(place.name)
+        do = f"give it with {self.vault.command(f'set {place.name}')}"
+        if spec.generated:
+            do = f"make it with {self.vault.command('generate')}"
+        elif spec.description:
+            do += f" ({spec.description})"
+        return f"the secret {place} is missing in {shown(self.vault.path)}: {do}"
+
+    def place(self, name: str, host: str | None = None) -> Place:
+        """Return where the secret NAME is for HOST: in a place of its own, or in everybody's."""
+        own = Place(name, host or "")
+        return own if own in self.given or own in self._contents.sealed else Place(name)
+
+    def again(self) -> None:
+        """Read the file again when it is needed next: it was changed."""
+        self.__dict__.pop("_contents", None)
+
+    @cached_property
+    def _contents(self) -> Contents:
+        return self.vault.contents()
+
+    def _from_file(self, place: Place) -> Secret:
+        if place in self.given:
+            return self.given[place]
+        if place not in self._contents.sealed and isinstance(self.vault, ThrowawayVault):
+            self.vault.make(place)
+            self.again()
+        if place not in self._contents.sealed:
+            raise SecretsError(self.missing(place))
+        if place not in self._opened:
+            self._opened[place] = self.vault.open(place, self._contents)
+        return self._opened[place]
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that gives the secret NAME instead of the file."""
+    return f"CKAN_DEPLOY_SECRET_{name.upper()}"
+
+
+def shown(path: Path) -> Path:
+    """Return PATH as an operator in the checkout writes it."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _from_variable(name: str) -> Secret | None:
+    value = Secret(os.environ.get(variable(name), ""))
+    if not value.unmask():
+        return None
+    if wrong := wrong_value(value.unmask()):
+        raise SecretsError(f"the secret {name} in the environment variable {variable(name)} cannot be used: {wrong}")
+    return value

@@ -111,7 +111,7 @@ class TlsSettings(Component):
     @property
     def key_text(self) -> Secret:
         """PEM of the key without the newline at its end, for the source files."""
-        return Secret(_read(self.key_file).rstrip())  # type: ignore[no-untyped-call]
+        return Secret(_read(self.key_file).rstrip())
 
 
 _FILES = ("tls_certificate_file", "tls_key_file")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 from settings.host import secrets_declared
 from settings.origin import Origin, Problem
@@ -14,13 +13,15 @@ from settings.values import Values
 
 
 class Store(Protocol):
-    """What is used of a secret store; ``origin`` may be missing, and ``get`` may know no hosts."""
+    """What is used of a secret store."""
 
     problems: list[str]
 
-    @property
-    def get(self) -> Callable[..., Secret | None]:
-        """Return a secret by its name, and its host."""
+    def get(self, name: str, host: str | None = None) -> Secret | None:
+        """Return a secret by its name, for a host."""
+
+    def origin(self, name: str, host: str | None = None) -> str:
+        """Say where it comes from."""
 
 
 class Secrets:
@@ -35,7 +36,7 @@ class Secrets:
         self.found: dict[str, Secret | None] = {}
         self.hosts = dict(_needed(values))
         for name, host in self.hosts.items():
-            self.found[name] = store.get(*arguments(store.get, name, host))
+            self.found[name] = store.get(name, host)
 
     def get(self, name: str) -> Secret | None:
         """Return the secret NAME; None where it is not needed, or missing."""
@@ -43,18 +44,11 @@ class Secrets:
 
     def origin(self, name: str) -> Origin:
         """Where the secret NAME comes from."""
-        said: Any = getattr(self.store, "origin", None)
-        place = said(*arguments(said, name, self.hosts.get(name))) if said else "the secret store"
-        return Origin("store", str(place))
+        return Origin("store", self.store.origin(name, self.hosts.get(name)))
 
     def problems(self) -> list[Problem]:
         """Return what the store said of missing and wrong ones."""
         return [Problem(sentence) for sentence in self.store.problems]
-
-
-def arguments(method: Callable[..., Any], *wanted: str | None) -> tuple[str | None, ...]:
-    """Return those WANTED that METHOD takes: not every store has secrets of single hosts."""
-    return wanted[: len(inspect.signature(method).parameters)]
 
 
 def _needed(values: Values) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ os.environ["CKAN_DEPLOY_LAB"] = "-".join(
 os.environ["CKAN_DEPLOY_TEST_SEED"] = os.environ.get("CKAN_DEPLOY_TEST_SEED") or str(random.randrange(10**6))
 
 from lab import state
-from tests.lab import summary
+from tests.lab import kept, summary
 from tests.lab.acceptance import Portal
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
@@ -114,11 +114,10 @@ def portal(converged: Stage, tmp_path: Path) -> Portal:
     """The portal as its users see it."""
     cafile = tmp_path / "portal.pem"
     cafile.write_text(converged.read(f"/etc/ssl/certs/{FQDN}.cert"))
-    secret = state.secrets_path() / "ckan_sysadmin_password"
     return Portal(
         fqdn=FQDN,
         address=state.host(NAME).address,
         cafile=str(cafile),
         sysadmin="admin",
-        password=secret.read_text().strip(),
+        password=kept.secret("ckan_sysadmin_password"),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import host, inside, paths, snapshot, state
-from tests.lab import harness
+from tests.lab import harness, kept
 from tests.lab.acceptance import Portal
 from tests.lab.stage import FQDN, REUSE, Stage
 
@@ -79,8 +79,8 @@ def raise_hosts(releases: dict[str, str] | None = None, snapshots: dict[str, str
     """Create hosts, bare or from snapshots, one after the other, so that addresses keep their order; start them."""
     for name, release in (releases or {}).items():
         host.create(name, release=release)
-    for name, kept in (snapshots or {}).items():
-        host.create(name, snapshot=kept)
+    for name, taken in (snapshots or {}).items():
+        host.create(name, snapshot=taken)
     each((*(releases or ()), *(snapshots or ())), host.start)
 
 
@@ -111,7 +111,7 @@ def portal_of(folder: Path) -> Portal:
         address=state.host("portal").address,
         cafile=str(cafile),
         sysadmin="admin",
-        password=(state.secrets_path() / "ckan_sysadmin_password").read_text().strip(),
+        password=kept.secret("ckan_sysadmin_password"),
     )
 
 

@@ -19,7 +19,7 @@ from settings.secret import Secret
 from tests.unit.converge import apply, changed, mode, shim
 
 PASSWORD = "s3cret-%w0rd"
-SECRET_KEY = Secret("signs")  # type: ignore[no-untyped-call]
+SECRET_KEY = Secret("signs")
 
 
 class Portal:
@@ -195,7 +195,7 @@ echo '{{"user": {{"admin": true}}}}' > {portal.folder}/database.json
 grep -q '"token": "always"' {portal.folder}/stdin && echo t0ken
 echo 'log of ckan' >&2
 """)
-    secret = Secret(PASSWORD)  # type: ignore[no-untyped-call]
+    secret = Secret(PASSWORD)
     arguments = {"path": str(portal.env), "ini": str(portal.ini), "user": "admin", "email": "a@example.org"}
     return {**arguments, "password": secret, "location": "db/ckan", "secret_key": SECRET_KEY, **kw}
 
@@ -239,7 +239,7 @@ def test_a_token_is_written_into_a_private_file(portal: Portal) -> None:
     token.chmod(0o644)
     assert apply(ckan.sysadmin, dry=True, **arguments).predicted
     token.chmod(0o600)
-    other = Secret("another")  # type: ignore[no-untyped-call]
+    other = Secret("another")
     for change in ({"secret_key": other}, {"location": "elsewhere/ckan"}):
         assert apply(ckan.sysadmin, dry=True, **{**arguments, **change}).predicted, change
     token.write_text("")

@@ -17,7 +17,7 @@ from settings.solr import SolrSettings
 
 
 def _ini(**given: object) -> configparser.ConfigParser:
-    secret = Secret("s")  # type: ignore[no-untyped-call]
+    secret = Secret("s")
     values = {
         "fqdn": "data.example.org",
         "upload_limit": 1,
@@ -67,7 +67,7 @@ def test_a_warning_while_ckan_starts_does_not_end_it(email_to: str, tmp_path: Pa
 
 
 def test_ipv6_addresses_stand_in_brackets_in_urls() -> None:
-    options = _ini(database_host="2001:db8::1", redis_host="2001:db8::2", redis_password=Secret("r"))["app:main"]  # type: ignore[no-untyped-call]
+    options = _ini(database_host="2001:db8::1", redis_host="2001:db8::2", redis_password=Secret("r"))["app:main"]
     assert options["sqlalchemy.url"] == "postgresql://ckan:s@[2001:db8::1]:5432/ckan"
     assert options["ckan.redis.url"] == "redis://:r@[2001:db8::2]:6379/0"
     solr = SolrSettings(bind="2001:db8::3", clients=(), schema_requirement="ckan", schema_sha256="0" * 64)

@@ -282,5 +282,5 @@ def test_no_registry_and_no_path_of_one_machine(path: Path) -> None:
 
 
 def test_secrets_and_state_are_not_tracked() -> None:
-    assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     assert not [path for path in tracked() if path.relative_to(ROOT).parts[0] == "secrets"]

@@ -26,7 +26,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def hidden(text: str) -> Secret:
-    return Secret(text)  # type: ignore[no-untyped-call]
+    return Secret(text)
 
 
 def secret(value: Any) -> Any:

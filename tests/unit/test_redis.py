@@ -11,7 +11,7 @@ from settings.secret import Secret
 
 
 def hidden(text: str) -> Secret:
-    return Secret(text)  # type: ignore[no-untyped-call]
+    return Secret(text)
 
 
 def configuration(password: Secret | None = None, **changes: Any) -> Text:

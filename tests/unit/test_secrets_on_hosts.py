@@ -120,5 +120,5 @@ def test_pyinfra_prints_no_secret(check: str, options: tuple[str, ...], tmp_path
 
 def test_pyinfra_prints_no_secret_among_settings(tmp_path: Path) -> None:
     """What somebody might print while searching for an error."""
-    secret = Secret(NEW)  # type: ignore[no-untyped-call]
+    secret = Secret(NEW)
     assert NEW not in f"{secret} {secret!r} {[secret]} {secret.to_json()}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +16,8 @@ from settings.locks import lock, version
 from settings.origin import Origin
 from settings.place import Place
 from settings.pyinfra_names import known
-from settings.resolve import of_inventory, resolve, store_for
+from settings.resolve import of_inventory, resolve
 from settings.schema import settings as schema
-from settings.secret import Secret
 from settings.sources import HostSource, Layer, Level, from_inventory
 from settings.store import SecretStore
 from tests.unit.converge import new_state
@@ -120,7 +117,7 @@ def test_each_host_has_its_own_base(store: SecretStore) -> None:
 
 def test_settings_are_frozen_and_show_no_secret(store: SecretStore) -> None:
     found = resolve(sources(SPLIT, {"ckan_sysadmin": "admin", "ckan_sysadmin_email": "a@example.org"}), store)
-    secrets = [path.read_text().strip() for path in store.folder.iterdir()]
+    secrets = [secret.unmask() for secret in store.vault.open_all().values()]
     assert len(secrets) == 4
     shown = repr(found) + "".join(str(c.ckan and c.ckan.model_dump()) + str(c.redis) for c in found.values())
     assert not [secret for secret in secrets if secret in shown]
@@ -345,113 +342,6 @@ def test_the_names_that_pyinfra_s_connectors_know() -> None:
     found = {name for text in texts for names in read.findall(text) for name in names if name}
     assert found >= {"chroot_directory", "docker_image", "ssh_hostname"}
     assert found <= known()
-
-
-# --- secrets ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_secret_of_the_environment_wins(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = store.get("ckan_secret_key")
-    monkeypatch.setenv("CKAN_DEPLOY_SECRET_CKAN_SECRET_KEY", "other")
-    second = store.get("ckan_secret_key")
-    assert first and second and first.unmask() != second.unmask() == "other"
-
-
-def test_a_missing_secret_is_said(tmp_path: Path) -> None:
-    store = SecretStore(tmp_path / "secrets")
-    assert store.get("x_password") is None
-    assert store.problems == [
-        "the secret x_password is missing: set the environment variable CKAN_DEPLOY_SECRET_X_PASSWORD, "
-        f"or write it to {tmp_path}/secrets/x_password (mode 0600)"
-    ]
-    assert not (tmp_path / "secrets").exists()
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
-def test_a_secret_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
-    path = tmp_path / "x_password"
-    path.write_text("s3cret\n")
-    path.chmod(mode)
-    store = SecretStore(tmp_path)
-    assert store.get("x_password") is None
-    assert store.problems == [f"the secret x_password is readable by others: chmod 600 {path}"]
-    path.chmod(0o600)
-    found = SecretStore(tmp_path).get("x_password")
-    assert found and found.unmask() == "s3cret"
-
-
-@pytest.mark.parametrize("text", ["", "\n", "two\nlines\n"])
-def test_a_secret_is_one_line(text: str, tmp_path: Path) -> None:
-    (tmp_path / "x").write_text(text)
-    (tmp_path / "x").chmod(0o600)
-    store = SecretStore(tmp_path)
-    assert store.get("x") is None
-    assert store.problems == [f"the secret x in {tmp_path}/x must be one line that is not empty"]
-
-
-def test_a_secret_of_the_environment_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CKAN_DEPLOY_SECRET_X", "two\nlines = in an ini file")
-    store = SecretStore(tmp_path)
-    assert store.get("x") is None
-    assert store.problems
-
-
-def test_a_folder_in_place_of_a_secret(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    store = SecretStore(tmp_path)
-    assert store.get("x") is None
-    assert "cannot be read" in store.problems[0]
-
-
-def test_a_secret_is_made_once(store: SecretStore) -> None:
-    before = os.umask(0)
-    try:
-        first = store.get("x")
-    finally:
-        os.umask(before)
-    second = SecretStore(store.folder, generate=True).get("x")
-    other = store.get("y")
-    assert first and second and other
-    assert first.unmask() == second.unmask() != other.unmask()
-    assert len(first.unmask()) >= 43
-    assert (store.folder / "x").stat().st_mode & 0o777 == 0o600
-    assert store.folder.stat().st_mode & 0o777 == 0o700
-    assert sorted(p.name for p in store.folder.iterdir()) == ["x", "y"]
-
-
-def _make(folder: Path, barrier: Any, queue: Any) -> None:
-    barrier.wait()
-    found = SecretStore(folder, generate=True).get("x")
-    assert found
-    queue.put(found.unmask())
-
-
-def test_two_runs_at_once_make_one_secret(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    for attempt in range(5):
-        barrier, queue = context.Barrier(3), context.Queue()
-        folder = tmp_path / str(attempt)
-        runs = [context.Process(target=_make, args=(folder, barrier, queue)) for _ in range(3)]
-        for run in runs:
-            run.start()
-        made = {queue.get(timeout=20) for _ in runs}
-        for run in runs:
-            run.join()
-        assert made == {(folder / "x").read_text().strip()}
-        assert [p.name for p in folder.iterdir()] == ["x"]
-
-
-def test_the_store_that_the_inventory_names(tmp_path: Path) -> None:
-    assert store_for({}).folder == Path("secrets")
-    data = {"secrets_folder": str(tmp_path), "secrets_generate": True}
-    found = store_for(sources(data=data))
-    assert (found.folder, found.generate) == (tmp_path, True)
-    assert store_for(sources()).generate is False
-
-
-def test_secrets_show_masked() -> None:
-    secret = Secret("s3cret")  # type: ignore[no-untyped-call]
-    assert "s3cret" not in f"{secret}{secret!r}{[secret]}{secret.to_json()}"
 
 
 # --- locks ------------------------------------------------------------------------------------------------------------

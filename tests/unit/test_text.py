@@ -18,7 +18,7 @@ REDIS = RedisSettings(bind=("127.0.0.1",), password=None, clients=())
 
 
 def hidden(value: str) -> Secret:
-    return Secret(value)  # type: ignore[no-untyped-call]
+    return Secret(value)
 
 
 @pytest.fixture

@@ -1,0 +1,463 @@
+"""``python -m settings.secrets`` as a program, at a terminal and without one; what others see; what a run asks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from settings.secret import Secret
+from settings.secrets.sealed import Place
+from settings.secrets.vault import Vault
+from tests.unit.keys import PASSPHRASE, ROOT, Operator, converse, environment, operator, program
+
+INVENTORY = "inventory/production.py"
+VALUE, OTHER = "s3cret-%w0rd", "an0ther-%w0rd"
+PROGRAM = "settings.secrets"
+
+
+class Desk:
+    """A checkout, and somebody's home; ``run`` is the program without a terminal, ``type`` at one."""
+
+    def __init__(self, folder: Path, alice: Operator) -> None:
+        self.alice = alice
+        self.checkout, self.home = folder / "checkout", folder / "home"
+        for name in ("group_data", "inventory", "locks", "settings"):
+            shutil.copytree(ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__", "lab.py"))
+        shutil.copy(ROOT / "config.py", self.checkout)
+        (self.home / "run").mkdir(parents=True, mode=0o700)
+        self.env = environment(self.home)
+        self.folder = self.checkout / "inventory/secrets"
+
+    def has_key(self, one: Operator) -> None:
+        """Put a key where SSH has it."""
+        (self.home / ".ssh").mkdir(exist_ok=True)
+        for suffix in ("", ".pub"):
+            shutil.copy(one.path.with_suffix(suffix), self.home / ".ssh" / f"id_ed25519{suffix}")
+
+    def run(self, verb: str, *arguments: str, text: str = "", inventory: str = INVENTORY) -> tuple[int, str, str]:
+        done = program(PROGRAM, verb, inventory, *arguments, cwd=self.checkout, env=self.env, text=text)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    def ok(self, verb: str, *arguments: str, text: str = "") -> tuple[str, str]:
+        status, out, err = self.run(verb, *arguments, text=text)
+        assert status == 0, err
+        return out, err
+
+    def refused(self, verb: str, *arguments: str, text: str = "", inventory: str = INVENTORY) -> str:
+        """Run what must end with one sentence and status 1, and change nothing; return the sentence."""
+        before = self.files()
+        status, out, err = self.run(verb, *arguments, text=text, inventory=inventory)
+        assert (status, out) == (1, ""), err
+        assert err.startswith("Error: ") and err.count("\n") == 1, err
+        assert self.files() == before
+        return err
+
+    def type(self, verb: str, *arguments: str, answers: list[tuple[str, str]], editor: str = "") -> tuple[int, str]:
+        env = {**self.env, **({"EDITOR": editor} if editor else {})}
+        return converse([PROGRAM, verb, INVENTORY, *arguments], answers, cwd=self.checkout, env=env)
+
+    def value(self, name: str) -> str:
+        """Return a secret, as its first recipient opens it."""
+        return Vault(self.folder, "production", self.alice.identities).open(Place(name)).unmask()
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the store's folder, which others read in the repository."""
+        return {path.name: path.read_bytes() for path in sorted(self.folder.iterdir())}
+
+    def leaves_nothing(self) -> None:
+        """Assert that no temporary file is left, and that none of the store's shows a value."""
+        assert list((self.home / "run").iterdir()) == []
+        assert set(self.files()) <= {"recipients", "production.toml"}
+        for text in self.files().values():
+            assert VALUE.encode() not in text and OTHER.encode() not in text
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    made = Desk(tmp_path, operator(tmp_path / "keys"))
+    made.has_key(made.alice)
+    return made
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    (desk.folder / "recipients").write_text(f"{desk.alice.line}\n")
+    Vault(desk.folder, "production").set({Place("ckan_smtp_password"): Secret(VALUE)})
+    return desk
+
+
+def test_the_whole_way(desk: Desk) -> None:
+    said = desk.refused("generate")
+    assert "has no recipient; `python -m settings.secrets recipients inventory/production.py add" in said
+    desk.ok("recipients", "add", "~/.ssh/id_ed25519.pub")
+    assert (desk.folder / "recipients").read_text().startswith((ROOT / "inventory/secrets/recipients").read_text())
+    with (desk.checkout / "group_data/production.py").open("a") as file:
+        file.write('ckan_smtp_user = "portal"\n')
+    out, _ = desk.ok("list")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "ckan_secret_key",
+        "ckan_smtp_password",
+        "postgresql_password",
+    ]
+    assert out.count("missing in inventory/secrets/production.toml: ") == 3
+    out, err = desk.ok("generate")
+    assert "Made, in inventory/secrets/production.toml: ckan_secret_key, postgresql_password." in err
+    assert "To be given by a person: the secret ckan_smtp_password is missing" in err
+    assert "set inventory/production.py ckan_smtp_password`" in err and out == ""
+    assert "Added ckan_smtp_password" in desk.ok("set", "ckan_smtp_password", text=VALUE)[1]
+    desk.ok("set", "redis_password", text=VALUE)
+    before = desk.files()
+    assert desk.ok("generate")[1] == "No secret is missing.\n"
+    assert desk.files() == before
+    out, err = desk.ok("list")
+    assert [line.split("  ")[-1].strip() for line in out.splitlines()] == ["there"] * 3 + [
+        "there, but nothing needs it"
+    ]
+    assert err == "" and VALUE not in out
+    assert desk.ok("get", "ckan_smtp_password") == (f"{VALUE}\n", "")
+    made = desk.ok("get", "ckan_secret_key")[0].strip()
+    assert len(made) == 43
+    desk.leaves_nothing()
+
+
+def test_values_at_a_terminal(ready: Desk) -> None:
+    again = [("Value of ckan_smtp_password: ", OTHER), ("The same again: ", OTHER)]
+    status, said = ready.type("set", "ckan_smtp_password", answers=again)
+    assert status == 0 and "Replaced ckan_smtp_password" in said and OTHER not in said
+    assert ready.value("ckan_smtp_password") == OTHER
+    before = ready.files()
+    different = [("Value of ckan_smtp_password: ", VALUE), ("The same again: ", "x")]
+    status, said = ready.type("set", "ckan_smtp_password", answers=different)
+    assert status == 1 and "the two values differ; nothing was changed" in said and VALUE not in said
+    status, said = ready.type("set", "ckan_smtp_password", answers=[("Value of", "\x03")])
+    assert status == 1 and "Traceback" not in said
+    status, said = ready.type("set", "ckan_smtp_password", answers=[("Value of", "\x04")])
+    assert status == 1 and "Traceback" not in said
+    assert ready.files() == before
+    ready.leaves_nothing()
+
+
+def test_no_value_on_the_command_line(ready: Desk) -> None:
+    for arguments in (("set", "ckan_smtp_password", VALUE), ("set", "ckan_smtp_password", VALUE, "--host", "data")):
+        said = ready.refused(*arguments)
+        assert "does not belong on the command line" in said and VALUE not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "says"),
+    [
+        (("set", "ckan_smtp_pasword"), VALUE, "there is no secret ckan_smtp_pasword; did you mean ckan_smtp_password?"),
+        (("set", "zzz"), VALUE, "there is no secret zzz; there are ckan_secret_key, "),
+        (("set", "ckan_smtp_password", "--host", "dta"), VALUE, "there is no host dta; did you mean data?"),
+        (("set", "ckan_smtp_password"), "", "cannot be used: it is empty; nothing was changed"),
+        (("set", "ckan_smtp_password"), f"{VALUE}\nx", "it must be one line"),
+        (("set", "ckan_smtp_password"), f" {VALUE}", "begins or ends with a blank"),
+        (("get", "zzz"), "", "there is no secret zzz"),
+        (("get", "redis_password"), "", "the secret redis_password is not in "),
+        (("rotate", "redis_password"), "", "there is no redis_password to rotate yet"),
+        (("rotate", "zzz"), "", "there is no secret zzz"),
+        (("get", "ckan_smtp_password", "--identity", "nosuch"), "", "the key nosuch cannot be read: No such file"),
+        (("recipients", "remove", "bob"), "", "no recipient is 'bob'"),
+        (("recipients", "add", "nosuch.pub"), "", "the public key nosuch.pub cannot be read"),
+    ],
+)
+def test_mistakes(arguments: tuple[str, ...], text: str, says: str, ready: Desk) -> None:
+    said = ready.refused(*arguments, text=text)
+    assert says in said and VALUE not in said
+
+
+def test_a_mistyped_inventory(ready: Desk) -> None:
+    said = ready.refused("list", inventory="inventory/prodution.py")
+    assert "there is no inventory inventory/prodution.py; there are inventory/dev.py, inventory/production.py" in said
+
+
+def test_secrets_of_a_host(ready: Desk) -> None:
+    ready.ok("set", "ckan_smtp_password", "--host", "data", text=OTHER)
+    assert ready.ok("get", "ckan_smtp_password", "--host", "data")[0] == f"{OTHER}\n"
+    assert ready.ok("get", "ckan_smtp_password", "--host", "search")[0] == f"{VALUE}\n"
+    assert ["ckan_smtp_password", "data"] in [line.split()[:2] for line in ready.ok("list")[0].splitlines()]
+
+
+def test_rotation(ready: Desk) -> None:
+    ready.ok("generate")
+    old = {name: ready.value(name) for name in ("ckan_secret_key", "postgresql_password")}
+    out, said = ready.ok("rotate", "ckan_secret_key", "postgresql_password")
+    for name, value in old.items():
+        new = ready.value(name)
+        assert new != value and new not in said + out and f"Replaced {name}" in said
+    assert "all API tokens are void" in said and "gives the role its new password" in said
+    assert "pyinfra inventory/production.py deploy.py --dry --diff" in said
+    asked = [("Value of ckan_smtp_password, the new one: ", OTHER), ("The same again: ", OTHER)]
+    status, said = ready.type("rotate", "ckan_smtp_password", answers=asked)
+    assert status == 0 and "mail server" in said and OTHER not in said
+    assert ready.value("ckan_smtp_password") == OTHER
+
+
+def test_a_locked_key(ready: Desk, tmp_path: Path) -> None:
+    bob = operator(tmp_path / "keys", "bob", passphrase=PASSPHRASE)
+    ready.ok("recipients", "add", bob.line)
+    ready.has_key(bob)
+    assert "has a passphrase, and there is no terminal" in ready.refused("get", "ckan_smtp_password")
+    prompt = f"Passphrase of {ready.home}/.ssh/id_ed25519: "
+    status, said = ready.type("get", "ckan_smtp_password", answers=[(prompt, "wrong"), ("once more", PASSPHRASE)])
+    assert status == 0 and VALUE in said and PASSPHRASE not in said and "wrong" in said
+    wrong = [(prompt, "a"), ("once more", "b"), ("once more", "c")]
+    status, said = ready.type("get", "ckan_smtp_password", answers=wrong)
+    assert status == 1 and "was wrong 3 times, or the file is damaged" in said and "Traceback" not in said
+    assert "postgresql_password" in ready.ok("list")[0]  # needs no key
+    ready.ok("set", "ckan_smtp_password", text=OTHER)  # nor does this
+
+
+def test_recipients(ready: Desk, tmp_path: Path) -> None:
+    bob = operator(tmp_path / "keys", "bob", "age")
+    assert (
+        "Encrypted anew for those in inventory/secrets/recipients: 1 secrets of production."
+        in ready.ok("recipients", "add", bob.line)[1]
+    )
+    assert [line.split()[-1] for line in ready.ok("recipients", "list")[0].splitlines()] == ["alice", "bob"]
+    assert ready.ok("get", "ckan_smtp_password", "--identity", str(bob.path))[0] == f"{VALUE}\n"
+    said = ready.ok("recipients", "remove", "bob")[1]
+    assert "bob may still know the old values, and git's history opens with that key: rotate" in said
+    assert "is no recipient" in ready.refused("get", "ckan_smtp_password", "--identity", str(bob.path))
+    with (ready.folder / "recipients").open("a") as file:
+        file.write(f"{bob.line}\n")
+    assert "recipients sync" in ready.ok("list")[1] or "`python -m settings.secrets recipients" in ready.ok("list")[1]
+    assert "do not agree" in ready.refused("set", "redis_password", text=VALUE)
+    ready.ok("recipients", "sync")
+    ready.env["CKAN_DEPLOY_IDENTITY"] = str(bob.path)
+    assert ready.value("ckan_smtp_password") == VALUE
+    status, _, err = ready.run("recipients", "add")
+    assert status == 2 and "takes a key" in err
+
+
+# --- the editor -------------------------------------------------------------------------------------------------------
+
+EDITOR = """#!/bin/sh
+exec 2>&1
+{{ stat -c '%a' "$1" "${{1%/*}}"; df --output=fstype "$1" | tail -1; tr '\\0' ' ' < /proc/$PPID/cmdline; echo "$@"
+   tr '\\0' '\\n' < /proc/$PPID/environ; cp "$1" {log}.text; }} > {log}
+{then}
+"""
+
+
+def editor(desk: Desk, then: str) -> Path:
+    """Write an editor that notes what others could see, and edits."""
+    path = desk.home / "editor"
+    path.write_text(EDITOR.format(log=desk.home / "log", then=then))
+    path.chmod(0o755)
+    desk.env["EDITOR"] = str(path)
+    return desk.home / "log"
+
+
+def test_edit(ready: Desk) -> None:
+    ready.ok("generate")
+    before = ready.value("postgresql_password")
+    log = editor(
+        ready,
+        f"sed -i -e 's/^ckan_smtp_password = .*/ckan_smtp_password = {OTHER}/' -e '/^ckan_secret_key/d' \"$1\"\n"
+        'printf \'[data]\\nredis_password = x\\n\' >> "$1"; echo backup > "$1~"',
+    )
+    out, said = ready.ok("edit")
+    assert said.splitlines() == [
+        "Replaced ckan_smtp_password in inventory/secrets/production.toml.",
+        "Added redis_password of host data in inventory/secrets/production.toml.",
+        "Removed ckan_secret_key from inventory/secrets/production.toml.",
+    ]
+    assert ready.value("ckan_smtp_password") == OTHER and out == ""
+    assert ready.value("postgresql_password") == before
+    noted = log.read_text()
+    assert noted.splitlines()[:2] == ["600", "700"]
+    assert VALUE not in noted and f"ckan_smtp_password = {VALUE}\n" in log.with_suffix(".text").read_text()
+    ready.leaves_nothing()
+    files = ready.files()
+    editor(ready, "")
+    assert ready.ok("edit")[1] == "Nothing was changed.\n"
+    assert ready.files() == files
+
+
+@pytest.mark.parametrize(
+    ("then", "says"),
+    [
+        ("exit 3", "ended with status 3"),
+        ('echo oops >> "$1"', "line 4 is not NAME = VALUE"),
+        ("echo 'zzz = 1' >> \"$1\"", "there is no secret zzz"),
+        ("printf '[dta]\\nredis_password = x\\n' >> \"$1\"", "there is no host dta; did you mean data?"),
+        ("echo 'redis_password = ' >> \"$1\"", "cannot be used: it is empty"),
+        ('rm "$1"', "failed: No such file or directory"),
+        ("printf '\\377' > \"$1\"", "failed: it left no text"),
+        ("kill -9 $$", "ended with status -9"),
+    ],
+)
+def test_an_edit_that_fails(then: str, says: str, ready: Desk) -> None:
+    editor(ready, then)
+    said = ready.refused("edit")
+    assert says in said and "nothing was changed" in said and VALUE not in said
+    ready.leaves_nothing()
+
+
+def test_an_edit_that_failed_goes_on_at_a_terminal(ready: Desk) -> None:
+    editor(ready, f'grep -q oops "$1" && sed -i -e /oops/d -e \'s/= .*/= {OTHER}/\' "$1" || echo oops >> "$1"')
+    status, said = ready.type("edit", answers=[("Edit again? [Y/n]", "y")], editor=ready.env["EDITOR"])
+    assert status == 0 and "line 4 is not NAME = VALUE" in said
+    assert ready.value("ckan_smtp_password") == OTHER
+    editor(ready, 'echo oops >> "$1"')
+    status, said = ready.type("edit", answers=[("Edit again? [Y/n]", "n")], editor=ready.env["EDITOR"])
+    assert status == 1 and "nothing was changed" in said
+    ready.leaves_nothing()
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_lost(ready: Desk) -> None:
+    other = f"printf %s theirs | {sys.executable} -m {PROGRAM} set {INVENTORY}"
+    editor(ready, f"sed -i 's/= .*/= {OTHER}/' \"$1\"; {other} ckan_smtp_password")
+    status, _, said = ready.run("edit")
+    assert status == 1 and "was changed by somebody else meanwhile; nothing of yours was kept" in said
+    assert ready.value("ckan_smtp_password") == "theirs"
+    editor(ready, f"sed -i 's/= .*/= {OTHER}/' \"$1\"; {other} redis_password")
+    ready.ok("edit")
+    assert [ready.value(name) for name in ("ckan_smtp_password", "redis_password")] == [OTHER, "theirs"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGKILL])
+def test_an_ended_edit_leaves_nothing(number: signal.Signals, ready: Desk) -> None:
+    editor(ready, "echo $$ > $HOME/pid; exec sleep 30")
+    before = ready.files()
+    command = [sys.executable, "-m", PROGRAM, "edit", INVENTORY]
+    editing = subprocess.Popen(command, cwd=ready.checkout, env=ready.env, stdin=subprocess.DEVNULL)
+    pid = ready.home / "pid"
+    _until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    assert list((ready.home / "run").iterdir())
+    if number == signal.SIGINT:  # the editor's business; ends it here
+        editing.send_signal(number)
+        time.sleep(0.3)
+        assert editing.poll() is None
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+    else:
+        editing.send_signal(number)
+    assert editing.wait(timeout=20) != 0
+    _until(lambda: not list((ready.home / "run").iterdir()))
+    if number != signal.SIGINT:
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+    assert ready.files() == before
+
+
+def _until(done: object) -> None:
+    end = time.monotonic() + 20
+    while not done():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+# --- what others can see ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_seen_while_a_value_is_typed(ready: Desk) -> None:
+    """Not in the command lines and environments of the program and its children, which other users can read."""
+    command = [sys.executable, "-m", PROGRAM, "set", INVENTORY, "redis_password"]
+    asking = subprocess.Popen(command, cwd=ready.checkout, env=ready.env, stdin=subprocess.PIPE, text=True)
+    assert asking.stdin
+    asking.stdin.write(VALUE)
+    asking.stdin.flush()
+    for _ in range(30):
+        seen = [Path(f"/proc/{asking.pid}/{name}").read_bytes() for name in ("cmdline", "environ", "comm")]
+        assert VALUE.encode() not in b"".join(seen)
+        time.sleep(0.02)
+    asking.stdin.close()
+    assert asking.wait(timeout=20) == 0
+    ready.leaves_nothing()
+
+
+def test_only_get_prints_a_value(ready: Desk, tmp_path: Path) -> None:
+    ready.ok("generate")
+    editor(ready, "")
+    bob = operator(tmp_path / "keys", "bob")
+    for arguments in (["list"], ["generate"], ["edit"], ["recipients", "sync"], ["rotate", "ckan_secret_key"],
+                      ["recipients", "add", bob.line], ["recipients", "remove", "bob"]):  # fmt: skip
+        values = [ready.value(name) for name in ("ckan_secret_key", "postgresql_password", "ckan_smtp_password")]
+        shown = "".join(ready.ok(*arguments))
+        assert not [value for value in values if value in shown]
+
+
+def test_help_names_every_command(desk: Desk) -> None:
+    done = program(PROGRAM, "--help", cwd=desk.checkout, env=desk.env)
+    for name in ("set", "get", "edit", "generate", "list", "rotate", "recipients"):
+        assert f"  {name} " in done.stdout
+
+
+# --- a run ------------------------------------------------------------------------------------------------------------
+
+DEPLOY = """\
+from pyinfra import host
+from settings.resolve import of_inventory
+settings = of_inventory(host.inventory)[host.name]
+print("RESOLVED", settings.ckan.smtp_password, settings)
+"""
+
+
+@pytest.fixture
+def local(ready: Desk) -> Desk:
+    (ready.checkout / "deploy.py").write_text(DEPLOY)
+    (ready.checkout / "inventory/here.py").write_text(
+        'portal = [("@local", {"address": "127.0.0.2", "portal_fqdn": "x.example.org", "ckan_smtp_server": "m:25", '
+        '"ckan_smtp_user": "u"})]\npostgresql = redis = solr = portal\n'
+    )
+    return ready
+
+
+def test_a_run_without_a_terminal_stops_and_lists_all(local: Desk) -> None:
+    for options in (["--dry"], ["-y"]):
+        done = program("pyinfra", "inventory/here.py", "deploy.py", *options, cwd=local.checkout, env=local.env)
+        assert done.returncode == 1
+        said = done.stdout + done.stderr
+        assert "RESOLVED" not in said and "Traceback" not in said
+        for name in ("postgresql_password", "ckan_secret_key"):
+            assert f"the secret {name} is missing in inventory/secrets/here.toml: make it with `python" in said
+        assert "settings.secrets set inventory/here.py ckan_smtp_password`" in said
+    assert not (local.folder / "here.toml").exists()
+
+
+def test_a_run_at_a_terminal_asks(local: Desk) -> None:
+    command = ["pyinfra", "-vvv", "--debug", "inventory/here.py", "deploy.py", "--dry", "--diff"]
+    answers = [
+        ("Make and keep it now? [Y/n] ", ""),
+        ("ckan_smtp_password (Its password", OTHER),
+        ("encrypted? [Y/n]", "y"),
+    ]
+    status, said = converse(command, answers, cwd=local.checkout, env=local.env)
+    assert status == 0, said
+    assert "RESOLVED *MASKED*" in said and OTHER not in said
+    kept = Vault(local.folder, "here").contents().sealed
+    assert sorted(kept) == [Place("ckan_secret_key"), Place("ckan_smtp_password"), Place("postgresql_password")]
+    status, said = converse(command, [], cwd=local.checkout, env=local.env)  # nothing is asked any more
+    assert status == 0 and "RESOLVED *MASKED*" in said, said
+
+
+def test_a_run_asks_for_a_passphrase_once(local: Desk, tmp_path: Path) -> None:
+    bob = operator(tmp_path / "keys", "bob", passphrase=PASSPHRASE)
+    for verb, *arguments in (["generate"], ["recipients", "add", bob.line]):
+        assert (
+            program(PROGRAM, verb, "inventory/here.py", *arguments, cwd=local.checkout, env=local.env).returncode == 0
+        )
+    local.has_key(bob)
+    program(PROGRAM, "set", "inventory/here.py", "ckan_smtp_password", cwd=local.checkout, env=local.env, text=VALUE)
+    command = ["pyinfra", "inventory/here.py", "deploy.py", "--dry"]
+    status, said = converse(command, [("Passphrase of ", PASSPHRASE)], cwd=local.checkout, env=local.env)
+    assert status == 0 and said.count("Passphrase of ") == 1 and "RESOLVED *MASKED*" in said, said
+    done = program(*command, cwd=local.checkout, env=local.env)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).count("has a passphrase, and there is no terminal") == 1
+
+
+def test_the_repository_s_own_file_of_recipients() -> None:
+    path = ROOT / "inventory/secrets/recipients"
+    assert all(line.startswith("#") for line in path.read_text().splitlines())
+    assert stat.S_IMODE(path.stat().st_mode) & 0o111 == 0
+    assert [p.name for p in path.parent.iterdir()] == ["recipients"]

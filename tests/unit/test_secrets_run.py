@@ -1,0 +1,402 @@
+"""The store of secrets as a run uses it: where a secret comes from, what is missing, what is asked."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import stat
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from settings.asking import ask
+from settings.host import SettingsError
+from settings.outline import Outline
+from settings.resolve import resolve, store_for
+from settings.secret import Secret
+from settings.secrets import file, identity, members, terminal
+from settings.secrets.errors import SecretsError
+from settings.secrets.made import ThrowawayVault
+from settings.secrets.rotation import _NEXT
+from settings.secrets.sealed import Place
+from settings.secrets.vault import Vault
+from settings.sources import HostSource, Level
+from settings.store import ROOT, SecretStore
+from tests.unit.keys import PASSPHRASE, Operator, operator, put, raw, vault
+from tests.unit.test_settings import ONE, SPLIT, layer, sources
+
+NAME = "postgresql_password"
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_opened", {})
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(terminal, "there", lambda: False)
+
+
+@pytest.fixture
+def alice(tmp_path: Path) -> Operator:
+    return operator(tmp_path / "keys")
+
+
+@pytest.fixture
+def store(tmp_path: Path, alice: Operator) -> SecretStore:
+    return new_store(tmp_path, alice)
+
+
+def new_store(tmp_path: Path, *operators: Operator) -> SecretStore:
+    made = vault(tmp_path / "secrets", *operators)
+    return SecretStore(made.folder, "production", identities=operators[0].identities)
+
+
+def value(found: Secret | None) -> str:
+    assert found is not None
+    return found.unmask()
+
+
+# --- where a secret comes from ----------------------------------------------------------------------------------------
+
+
+def test_the_host_s_own_wins(store: SecretStore) -> None:
+    store.vault.set({Place(NAME): Secret("everybody's"), Place(NAME, "data"): Secret("data's")})
+    assert value(store.get(NAME)) == value(store.get(NAME, "search")) == "everybody's"
+    assert value(store.get(NAME, "data")) == "data's"
+    assert store.origin(NAME) == store.origin(NAME, "search") == str(store.vault.path)
+    assert store.origin(NAME, "data") == f"{store.vault.path}, host data"
+    assert store.problems == []
+
+
+def test_a_variable_wins(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.vault.set({Place(NAME, "data"): Secret("data's")})
+    monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD", "other")
+    assert value(store.get(NAME, "data")) == "other"
+    assert store.origin(NAME) == "the environment variable CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD"
+    for wrong in ("two\nlines = in an ini file", " "):
+        monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD", wrong)
+        store.problems.clear()
+        assert store.get(NAME) is None
+        (problem,) = store.problems
+        assert problem.startswith(
+            f"the secret {NAME} in the environment variable CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD "
+        )
+        assert wrong not in problem or not wrong.strip()
+
+
+def test_what_is_missing_is_said_with_the_command(store: SecretStore) -> None:
+    for name in (NAME, NAME, "ckan_smtp_password"):
+        assert store.get(name, "data") is None
+    assert store.problems == [
+        f"the secret {NAME} is missing in {store.vault.path}: "
+        "make it with `python -m settings.secrets generate inventory/production.py`",
+        f"the secret ckan_smtp_password is missing in {store.vault.path}: "
+        "give it with `python -m settings.secrets set inventory/production.py ckan_smtp_password` "
+        "(Its password; needed only with ckan_smtp_user)",
+    ]
+    assert store.origin(NAME) == "missing"
+
+
+def test_what_cannot_be_opened_is_a_problem(store: SecretStore) -> None:
+    store.vault.set({Place(NAME): Secret("x"), Place("ckan_secret_key"): Secret("y")})
+    put(store.vault, NAME, raw(store.vault, NAME)[:50])
+    assert store.get(NAME) is None
+    assert value(store.get("ckan_secret_key")) == "y"
+    (problem,) = store.problems
+    assert problem.startswith(f"the secret {NAME} in {store.vault.path} is damaged")
+
+
+def test_a_wrong_key_is_one_problem_for_all_secrets(store: SecretStore, tmp_path: Path) -> None:
+    store.vault.set({Place(NAME): Secret("x"), Place("ckan_secret_key"): Secret("y")})
+    other = SecretStore(store.vault.folder, "production", identities=operator(tmp_path / "keys", "eve").identities)
+    assert other.get(NAME) is None and other.get("ckan_secret_key") is None
+    (problem,) = other.problems
+    assert "is no recipient" in problem
+
+
+def test_a_file_that_is_damaged_is_one_problem(store: SecretStore) -> None:
+    store.vault.path.write_text("format = 7\n")
+    assert store.get(NAME) is None and store.get("x", "data") is None
+    (problem,) = store.problems
+    assert "has the format 7" in problem
+    with pytest.raises(SecretsError):
+        store.origin(NAME)
+
+
+def test_nothing_is_opened_before_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = operator(tmp_path / "keys", passphrase=PASSPHRASE)
+    store = new_store(tmp_path, locked)
+    store.vault.set({Place(name): Secret(name) for name in (NAME, "ckan_secret_key")})
+    person = Person(monkeypatch, [PASSPHRASE], [])
+    assert store.origin(NAME) and store.has(NAME)
+    outline = Outline.of(store, lambda outline: resolve(sources(), outline))
+    assert (outline.problems, outline.missing_places, outline.wrong_settings) == ([], [], [])
+    ask(store, lambda outline: resolve(sources(), outline))
+    monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD", "x")
+    assert value(store.get(NAME)) == "x"
+    assert person.asked == []
+    assert value(store.get("ckan_secret_key")) == "ckan_secret_key"
+    assert value(store.get("ckan_secret_key", "data")) == "ckan_secret_key"
+    assert len(person.asked) == 1
+
+
+def test_the_store_that_the_inventory_names(tmp_path: Path) -> None:
+    def of(groups: tuple[str, ...], **data: Any) -> SecretStore:
+        return store_for({"data": HostSource(groups, (layer(Level.ALL, "all", data),))})
+
+    assert of(("portal", "solr", "production")).vault.path == ROOT / "inventory/secrets/production.toml"
+    assert of(("portal", "here", "@local")).vault.path == ROOT / "inventory/secrets/here.toml"
+    assert of(("portal", "europe", "dev"), secrets_folder="../private").vault.path == ROOT / "../private/dev.toml"
+    lab = of(("portal", "lab"), secrets_folder=str(tmp_path), secrets_generate=True)
+    assert lab.generate and lab.vault.path == tmp_path / "lab.toml"
+    assert not of(("portal", "production")).generate
+    assert not store_for({}).generate
+
+
+def test_what_an_inventory_needs(store: SecretStore) -> None:
+    def needed(groups: Any, **data: Any) -> list[str]:
+        return [p.name for p in Outline.of(store, lambda o: resolve(sources(groups, data), o)).missing_places]
+
+    mail = {"ckan_smtp_user": "u", "ckan_sysadmin": "admin", "ckan_sysadmin_email": "a@example.org"}
+    assert needed(ONE) == ["ckan_secret_key", NAME]
+    assert needed(SPLIT) == ["ckan_secret_key", NAME, "redis_password"]
+    assert needed(ONE, **mail) == ["ckan_secret_key", "ckan_smtp_password", "ckan_sysadmin_password", NAME]
+    outline = Outline.of(store, lambda o: resolve(sources(ONE, {"redis_port": 0}), o))
+    assert any(line.startswith("redis_port = 0") for line in outline.wrong_settings)
+
+
+def test_each_secret_s_rotation_is_told() -> None:
+    from settings.host import secrets_declared
+
+    assert set(_NEXT) == set(secrets_declared())
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+class Person:
+    """Somebody at the terminal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, hidden: list[str], agrees: list[bool]) -> None:
+        self.asked: list[str] = []
+        self.answers, self.agrees = hidden, agrees
+        monkeypatch.setattr(terminal, "there", lambda: True)
+        monkeypatch.setattr(terminal, "hidden", self.hidden)
+        monkeypatch.setattr(terminal, "agreed", self.agreed)
+
+    def hidden(self, prompt: str) -> Secret:
+        self.asked.append(prompt)
+        return Secret(self.answers.pop(0))
+
+    def agreed(self, question: str) -> bool:
+        self.asked.append(question)
+        return self.agrees.pop(0)
+
+
+MAIL = {"ckan_smtp_server": "m:25", "ckan_smtp_user": "u"}
+
+
+def run(store: SecretStore) -> Any:
+    """Resolve as a run does."""
+    hosts = sources(ONE, MAIL)
+    ask(store, lambda outline: resolve(hosts, outline))
+    return resolve(hosts, store)["data"].ckan
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_person_is_asked_for_what_is_missing(keep: bool, store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person(monkeypatch, ["smtp-s3cret"], [True, keep])
+    ckan = run(store)
+    assert ckan.smtp_password.unmask() == "smtp-s3cret"
+    for words, asked in zip(
+        ("by chance: ckan_secret_key, ", "ckan_smtp_password (Its", "Keep"), person.asked, strict=True
+    ):
+        assert words in asked
+    kept = {place.name for place in store.vault.contents().sealed}
+    assert kept == {"ckan_secret_key", NAME} | ({"ckan_smtp_password"} if keep else set())
+    again = SecretStore(store.vault.folder, "production", identities=store.vault.identities)
+    Person(monkeypatch, ["typed again"], [False])
+    assert run(again).secret_key.unmask() == ckan.secret_key.unmask()
+    assert again.origin("ckan_smtp_password") == (str(store.vault.path) if keep else "entered for this run")
+
+
+def test_a_person_who_gives_nothing_stops_the_run(
+    store: SecretStore, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    Person(monkeypatch, ["\x01"], [False])
+    with pytest.raises(SettingsError) as caught:
+        run(store)
+    assert [line.split()[2] for line in caught.value.problems] == [NAME, "ckan_secret_key", "ckan_smtp_password"]
+    assert "cannot be used" in capsys.readouterr().err
+    assert not store.vault.path.exists()
+
+
+def test_nobody_is_asked_without_a_terminal(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person(monkeypatch, [], [])
+    monkeypatch.setattr(terminal, "there", lambda: False)
+    with pytest.raises(SettingsError) as caught:
+        run(store)
+    assert person.asked == [] and len(caught.value.problems) == 3
+
+
+def test_nobody_is_asked_when_the_file_is_damaged(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.vault.path.write_text("format = 7\n")
+    person = Person(monkeypatch, [], [])
+    with pytest.raises(SettingsError, match="has the format 7"):
+        run(store)
+    assert person.asked == []
+
+
+# --- a store that makes its own ---------------------------------------------------------------------------------------
+
+
+def test_the_lab_makes_its_own(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = SecretStore(tmp_path / "s", "lab", generate=True)
+        assert store.origin("x") == "to be made"
+        first = value(store.get("x"))
+    finally:
+        os.umask(before)
+    assert value(SecretStore(tmp_path / "s", "lab", generate=True).get("x", "data")) == first != value(store.get("y"))
+    assert len(first) >= 43
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "s").iterdir()}
+    assert modes == {"identity": 0o600, "recipients": 0o644, "lab.toml": 0o644}
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o700
+    assert first not in (tmp_path / "s/lab.toml").read_text()
+    assert store.problems == []
+
+
+def test_the_operator_s_key_is_not_the_lab_s(tmp_path: Path, alice: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CKAN_DEPLOY_IDENTITY", str(alice.path))
+    store = SecretStore(tmp_path / "s", "lab", generate=True)
+    assert store.get("x") and not store.problems
+
+
+def test_a_lost_key_of_the_lab(tmp_path: Path) -> None:
+    first = value(SecretStore(tmp_path, "lab", generate=True).get("x"))
+    (tmp_path / "identity").unlink()
+    identity._opened.clear()
+    store = SecretStore(tmp_path, "lab", generate=True)
+    store.vault.make()  # type: ignore[attr-defined]
+    assert value(store.get("x")) != first
+
+
+def _make(folder: Path, barrier: Any, queue: Any) -> None:
+    barrier.wait()
+    store = SecretStore(folder, "lab", generate=True)
+    queue.put([value(store.get(name)) for name in ("x", "y")])
+
+
+def test_runs_at_once_make_one_secret(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for attempt in range(5):
+        barrier, queue = context.Barrier(3), context.Queue()
+        folder = tmp_path / str(attempt)
+        runs = [context.Process(target=_make, args=(folder, barrier, queue)) for _ in range(3)]
+        for one in runs:
+            one.start()
+        made = {tuple(queue.get(timeout=20)) for _ in runs}
+        for one in runs:
+            one.join()
+        assert len(made) == 1
+        assert sorted(path.name for path in folder.iterdir()) == ["identity", "lab.toml", "recipients"]
+
+
+# --- writers at once, and killed --------------------------------------------------------------------------------------
+
+
+def _set(opened: Vault, name: str, barrier: Any) -> None:
+    barrier.wait()
+    for number in range(5):
+        opened.set({Place(f"{name}_{number}"): Secret("x")})
+
+
+def test_writers_at_once_lose_nothing(store: SecretStore) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(4)
+    writers = [context.Process(target=_set, args=(store.vault, name, barrier)) for name in "abcd"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(store.vault.open_all()) == 20
+
+
+def killed(step: int, work: Any) -> bool:
+    """Do WORK in a child that is killed before the line number STEP of what writes; whether it came so far."""
+    pid = os.fork()
+    if pid == 0:
+        left = [step]
+
+        def trace(frame: Any, event: str, argument: object) -> Any:
+            if frame.f_code.co_filename not in (file.__file__, members.__file__):
+                return trace if "settings" in frame.f_code.co_filename else None
+            if event == "line" and frame.f_code.co_name in ("write", "_change", "locked", "make"):
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return trace
+
+        sys.settrace(trace)
+        try:
+            work()
+        finally:
+            sys.settrace(None)
+            os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    return os.WIFSIGNALED(status)
+
+
+def test_a_killed_set_leaves_the_old_file_or_the_new_one(store: SecretStore) -> None:
+    opened = store.vault
+    opened.set({Place(NAME): Secret("old"), Place("ckan_secret_key"): Secret("other")})
+    old = opened.path.read_bytes()
+    step, seen = 1, set()
+    while killed(step, lambda: opened.set({Place(NAME): Secret("new")})):
+        now = opened.path.read_bytes()
+        found = {place.name: secret.unmask() for place, secret in opened.open_all().items()}
+        assert found == {NAME: "old" if now == old else "new", "ckan_secret_key": "other"}
+        assert stat.S_IMODE(opened.path.stat().st_mode) == 0o644
+        seen.add(found[NAME])
+        opened.set({Place(NAME): Secret("old")})  # nothing of the killed one stands in the way, or stays
+        assert sorted(path.name for path in opened.folder.iterdir()) == ["production.toml", "recipients"]
+        old = opened.path.read_bytes()
+        step += 1
+    assert step > 12 and seen == {"old", "new"}
+
+
+def test_a_killed_change_of_recipients_is_noticed_and_completed(store: SecretStore, tmp_path: Path) -> None:
+    opened = store.vault
+    bob = operator(tmp_path / "keys", "bob")
+    opened.set({Place(NAME): Secret("x")})
+    dev = Vault(opened.folder, "dev", opened.identities)
+    dev.set({Place(NAME): Secret("y")})
+    before = {path: path.read_bytes() for path in opened.folder.iterdir()}
+    step, states = 1, set()
+    while killed(step, lambda: members.add(opened, bob.line)):
+        added = len(opened.recipients()) == 2
+        assert {opened.open(Place(NAME)).unmask(), dev.open(Place(NAME)).unmask()} == {"x", "y"}
+        states.add((added, opened.in_step(), dev.in_step()))
+        if not opened.in_step():
+            with pytest.raises(SecretsError, match="do not agree"):
+                opened.set({Place(NAME): Secret("z")})
+            members.sync(opened)
+            assert opened.in_step() and dev.in_step()
+            assert Vault(opened.folder, "production", bob.identities).open(Place(NAME)).unmask() == "x"
+        for path, text in before.items():
+            path.write_bytes(text)
+        step += 1
+    assert step > 30 and {(False, True, True), (True, False, False), (True, True, True)} <= states
+
+
+def test_a_killed_lab_begins_again(tmp_path: Path) -> None:
+    step = 1
+    while killed(step, partial(ThrowawayVault(tmp_path / str(step), "lab").make, Place("x"))):
+        identity._opened.clear()
+        assert value(SecretStore(tmp_path / str(step), "lab", generate=True).get("x"))
+        step += 1
+    assert step > 30
