@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,14 +120,21 @@ def program(*arguments: str, cwd: Path, env: Mapping[str, str], text: str = "") 
     )  # fmt: skip
 
 
+def _at_the_terminal() -> None:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def converse(
     arguments: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path, env: Mapping[str, str]
 ) -> tuple[int, str]:
     """Run ``python -m ARGUMENTS`` at a terminal; type each answer when its prompt has come; its status and output."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(cwd)
-        os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(env))
+    terminal, inner = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", *arguments], cwd=cwd, env=env, stdin=inner, stdout=inner, stderr=inner,
+        preexec_fn=_at_the_terminal,
+    )  # fmt: skip
+    os.close(inner)
     said, waiting, end = "", list(answers), time.monotonic() + 60
     while time.monotonic() < end:
         if waiting and waiting[0][0] in said.rpartition("\0")[2]:
@@ -133,12 +142,14 @@ def converse(
             os.write(terminal, f"{waiting.pop(0)[1]}\n".encode())
             said += "\0"
         if not select.select([terminal], [], [], 0.1)[0]:
+            if child.poll() is not None:
+                break
             continue
         try:
             said += os.read(terminal, 4096).decode()
         except OSError:  # the other end was closed
             break
     os.close(terminal)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    status = child.wait(timeout=20)
     assert not waiting, f"{waiting[0][0]!r} was never asked: {said}"
     return status, said.replace("\0", "")
