@@ -15,6 +15,7 @@ from facts.value import Value
 # The lists are old when a source was changed after they were read.
 _SCRIPT = r"""
 dpkg-query -W -f 'package ${db:Status-Abbrev} ${Package} ${Version}\n' "$@" 2>/dev/null
+dpkg-query -W -f '${db:Status-Abbrev}|unfinished ${Package}\n' 2>/dev/null | sed -n '/^\(.[UFHWt]\|..R\)/s/.*|//p'
 [ -z "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] && [ -z "$(dpkg --audit 2>/dev/null)" ] || echo interrupted
 lists=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -printf '%T@\n' 2>/dev/null | sort -rn | head -n 1)
 sources=$(find /etc/apt/sources.list /etc/apt/sources.list.d -type f -printf '%T@\n' 2>/dev/null | sort -rn | head -n 1)
@@ -27,12 +28,14 @@ exit 0
 class AptState(Value):
     """Versions of those asked-for packages that are installed, and what apt needs first.
 
-    ``removed``: packages of which only the configuration is left; they do not set it up again.
+    ``removed``: packages of which only the configuration is left; they do not set it up again. ``unfinished``: all
+    packages that were being unpacked or configured when dpkg was interrupted.
     """
 
     versions: dict[str, str] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     interrupted: bool = False
+    unfinished: tuple[str, ...] = ()
     lists_outdated: bool = False
 
 
@@ -58,6 +61,7 @@ class Packages(FactBase[AptState]):
         """Parse the lines; raises ``FactProcessError`` with the output shown."""
         versions: dict[str, str] = {}
         removed: list[str] = []
+        unfinished: list[str] = []
         interrupted = outdated = False
         for line in output:
             match line.split():
@@ -67,13 +71,15 @@ class Packages(FactBase[AptState]):
                     removed.append(name)
                 case ["package", *_]:
                     pass  # known to dpkg, not installed
+                case ["unfinished", name]:
+                    unfinished.append(name)
                 case ["interrupted"]:
                     interrupted = True
                 case ["lists", lists, sources] if _is_time(lists) and _is_time(sources):
                     outdated = float(sources) > float(lists)
                 case _:
                     raise FactProcessError(f"dpkg-query printed what is not understood: {line!r}")
-        return AptState(versions, tuple(removed), interrupted, outdated)
+        return AptState(versions, tuple(removed), interrupted, tuple(unfinished), outdated)
 
 
 class Brought(FactBase[tuple[str, ...]]):

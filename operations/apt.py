@@ -32,10 +32,13 @@ get() {
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >/dev/null
 }
 patiently dpkg --configure -a --force-confdef --force-confold >/dev/null
-if [ $# -gt 0 ]; then
+# What was being unpacked cannot be configured; apt takes it for installed unless it is told.
+torn=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}\n' | sed -n 's/^\(.H.\|..R\)|//p')
+if [ -n "$torn" ] || [ $# -gt 0 ]; then
   [ "$outdated" = no ] || get update
+  [ -z "$torn" ] || get install --reinstall $torn
   # A list that is newer than its source may still be too old for the archive: fetch it anew and try once more.
-  get install "$@" 2>/dev/null || { get update; get -f install "$@"; }
+  [ $# = 0 ] || get install "$@" 2>/dev/null || { get update; get -f install "$@"; }
 fi
 """
 
@@ -60,6 +63,7 @@ def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
         return
     if interrupted:
         foresight.will_touch(_STATUS)
+        foresight.will_install(*current.unfinished)
     foresight.will_install(*missing)
     foresight.will_set_up(*(name for name in missing if name not in current.removed))
     if missing and foresight.preparing():

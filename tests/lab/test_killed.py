@@ -29,7 +29,7 @@ SEED = int(os.environ["CKAN_DEPLOY_TEST_SEED"])  # set by conftest.py
 APT, FETCH, PIP = r"^apt-get .*install", r"^(curl|tar) .*solr-", r"bin/python -m pip .*install"
 FETCHES = [("Solr | Install Java", APT, 8.0), ("Solr | Download Solr", FETCH, 0.3), ("Solr | Unpack Solr", FETCH, 0.5)]
 ENVIRONMENT = "/usr/lib/ckan/default"
-MOST = 90  # packages of CKAN's environment, of more than a hundred
+MOST = 50  # packages of CKAN's environment, of more than a hundred
 FIRST_CONFIGURATION = "CKAN | Make /etc/ckan"
 INSTALLS = {
     "CKAN | Install what CKAN's packages need",

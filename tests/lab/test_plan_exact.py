@@ -322,11 +322,11 @@ def _only_one_solr(stage: Stage) -> None:
 
 
 def _unexpected(lines: list[str]) -> list[str]:
-    """Differences that are neither in STAYS nor of the former database and of what the tests themselves started."""
+    """Differences that are neither in STAYS nor of the former database and core, nor of what the tests started."""
     return [
         line
         for line in lines
-        if not line.startswith(("databases:", "units:", "sockets:"))
+        if not line.startswith(("databases:", "units:", "sockets:", "services: solr cores:"))
         and not any(line.startswith(f"files: {path}") for path in STAYS)
     ]
 

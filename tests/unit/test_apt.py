@@ -24,7 +24,13 @@ def machine(tmp_path: Path, shims: Path) -> Path:
     shim(
         shims,
         "dpkg-query",
-        f"""{head}; shift 3; status=0
+        f"""{head}; 
+if [ $# = 3 ]; then
+  case "$3" in *unfinished*) word='unfinished ';; esac
+  [ ! -e torn ] || sed "s/|/|$word/" torn
+  exit 0
+fi
+shift 3; status=0
 for p in "$@"; do grep "^$p " installed | sed 's/^/package ii  /' | grep . || status=1; done
 exit $status""",
     )
@@ -47,12 +53,20 @@ if [ -e locked ]; then
 fi
 [ "$DEBIAN_FRONTEND $NEEDRESTART_SUSPEND" = "noninteractive 1" ] || exit 97
 command=
-for a in "$@"; do case "$a" in install|update|remove) command=$a;; -*|*=*) ;; *) rest="$rest $a";; esac; done
+for a in "$@"; do
+  case "$a" in
+    install|update|remove) command=$a;;
+    --reinstall) rm torn; rest=" $a";;
+    -*|*=*) ;;
+    *) rest="$rest $a";;
+  esac
+done
 echo "$command$rest" >> log
 case $command in
   update) echo 9999.5 > lists; [ ! -e newer ] || mv newer available;;
   install)
     [ "$CKAN_DEPLOY_NO_START" = 1 ] || exit 98
+    case $rest in *--reinstall*) exit 0;; esac
     for p in $rest; do grep -qw -- "$p" available || {{ echo "E: Unable to locate package $p" >&2; exit 100; }}; done
     for p in $rest; do echo "$p 1" >> installed; done;;
   remove) for p in $rest; do sed -i "/^$p /d" installed; done;;
@@ -119,6 +133,13 @@ def test_an_interrupted_dpkg_is_repaired_even_if_nothing_is_missing(machine: Pat
     (machine / "interrupted").touch()
     assert changed(apt.packages, packages=["nginx"])
     assert log(machine)[-1] == "install nginx"
+
+
+def test_a_package_that_was_being_unpacked_is_installed_again(machine: Path) -> None:
+    (machine / "interrupted").touch()
+    (machine / "torn").write_text("iHR|openssl\nii |curl\niF |unconfigured\niUR|nginx\n")
+    assert changed(apt.packages, packages=["curl"])
+    assert log(machine) == ["dpkg --configure -a --force-confdef --force-confold", "install --reinstall openssl nginx"]
 
 
 def test_a_lock_is_waited_for(machine: Path) -> None:
