@@ -24,7 +24,7 @@ def machine(tmp_path: Path, shims: Path) -> Path:
     shim(
         shims,
         "dpkg-query",
-        f"""{head}; 
+        f"""{head};
 if [ $# = 3 ]; then
   case "$3" in *unfinished*) word='unfinished ';; esac
   [ ! -e torn ] || sed "s/|/|$word/" torn
