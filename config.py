@@ -1,4 +1,4 @@
-"""pyinfra's own start-up file: sudo, versions, and the stop when nothing would be deployed.
+"""pyinfra's own start-up file: sudo, versions, masked output, and the stop when nothing would be deployed.
 
 pyinfra itself ends with success when the inventory does not exist or ``--limit`` selects nobody.
 """
@@ -7,6 +7,7 @@ import gevent.hub
 from pyinfra import config
 from pyinfra.api.exceptions import PyinfraError
 
+from settings import masking
 from settings.commandline import check
 
 config.SUDO = True
@@ -18,4 +19,5 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 # Our own errors are sentences for the operator; gevent would print a traceback of its own above each.
 gevent.hub.Hub.NOT_ERROR = (*gevent.hub.Hub.NOT_ERROR, PyinfraError)
 
+masking.install()
 check()

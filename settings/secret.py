@@ -8,7 +8,8 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from pyinfra.api.hiddenvalue import HiddenValue
 
-MASK = "*MASKED*"
+from settings import masking
+from settings.masking import MASK
 
 
 class Secret(HiddenValue):
@@ -25,6 +26,7 @@ class Secret(HiddenValue):
 
     def __init__(self, value: str) -> None:
         object.__setattr__(self, "_value", value)
+        masking.know(value)
 
     @property
     def masked_value(self) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-MASK = "*MASKED*"
+from settings.masking import MASK
+
 _SECRET_KEY = re.compile(r"secret|passw|token|api[_.-]?key|credential", re.IGNORECASE)
 _IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 

@@ -54,7 +54,7 @@ def test_every_kind_of_origin(folder: Path) -> None:
         (data, "uwsgi_workers", 4, "configured", "group_data/production.py:3"),
         (cache, "redis_maxmemory", "100mb", "configured", "group_data/all.py:1"),
         (cache, "redis_bind", ["127.0.0.1", "192.0.2.21"], "derived", "derived from address, groups"),
-        (cache, "redis_password", "*MASKED*", "entered", "environment variable CKAN_DEPLOY_SECRET_REDIS_PASSWORD"),
+        (cache, "redis_password", "*MASKED*", "entered", "the environment variable CKAN_DEPLOY_SECRET_REDIS_PASSWORD"),
         (data, "ckan_database_password", "*MASKED*", "derived", "derived from postgresql_password"),
         (data, "ckan_smtp_password", None, "entered", "default"),
         (cache, "base_minimum_memory", 1800, "configured", "default"),
