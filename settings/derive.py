@@ -168,7 +168,7 @@ class Derivation:
             for item in error.errors():
                 name = component.name(str(item["loc"][0]))
                 says = item["msg"].removeprefix("Value error, ")
-                if name in self.secrets.found:
+                if self.secrets.get(name) is not None:  # a missing one is a problem already
                     where = self.secrets.origin(name)
                     self.problems.append(Problem(f"the secret {name} {says}; enter another", where, (name,)))
             return cast(C, component.model_construct(**{**dict.fromkeys(component.model_fields), **given, **computed}))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from settings.outline import Outline
 from settings.secret import Secret
-from settings.store import SecretStore
+from settings.store import MISSING, TO_BE_MADE, SecretStore
 
 IN_THE_STORE = "in the store"
-MISSING = "missing"
-TO_BE_MADE = "made by the next run"
 
 
 class Offline(Outline):
@@ -24,11 +22,8 @@ class Offline(Outline):
     def get(self, name: str, host: str | None = None) -> Secret | None:
         """Return a stand-in for the secret NAME of HOST, and note whether there is one."""
         stand_in = super().get(name, host)
-        if self.wanted.get(self.place(name, host)):
-            self.states[name] = IN_THE_STORE
-        elif self.generate:
-            self.states[name] = TO_BE_MADE
-        else:
-            self.states[name] = MISSING
+        origin = self.origin(name, host)
+        self.states[name] = origin if origin in (MISSING, TO_BE_MADE) else IN_THE_STORE
+        if origin == MISSING:
             self.problems.append(self.missing(self.place(name, host)))
         return stand_in

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from settings.host import HostSettings
-from settings.offline import IN_THE_STORE, MISSING, Offline
+from settings.masking import MASK
+from settings.offline import IN_THE_STORE, Offline
 from settings.origin import DEFAULT, Origin
 from settings.resolve import Resolution
 from settings.rule import Unknown
 from settings.schema import Setting, settings
-from settings.shown import MASK, plain, shown
+from settings.shown import plain, shown
+from settings.store import MISSING
 
 _WIDTH = 44
 

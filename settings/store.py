@@ -22,6 +22,9 @@ from settings.secrets.vault import Vault
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("inventory/secrets")
+# Origins of a secret that is not there.
+MISSING = "missing"
+TO_BE_MADE = "made by the next run"
 
 
 class SecretStore:
@@ -75,11 +78,11 @@ class SecretStore:
             return "entered for this run"
         if place in self._contents.sealed:
             return f"{shown(self.vault.path)}{f', host {host}' if place.host else ''}"
-        return "to be made" if self.generate else "missing"
+        return TO_BE_MADE if self.generate else MISSING
 
     def has(self, name: str, host: str | None = None) -> bool:
         """Whether there is a secret NAME; opens nothing. Raises ``SecretsError`` for a file that cannot be read."""
-        return self.origin(name, host) != "missing"
+        return self.origin(name, host) != MISSING
 
     def missing(self, place: Place) -> str:
         """Say that the secret in PLACE is missing, and what to do."""

@@ -9,6 +9,7 @@ from settings.host import secrets_declared
 from settings.origin import Origin, Problem
 from settings.rule import Unknown
 from settings.secret import Secret
+from settings.secrets.errors import SecretsError
 from settings.values import Values
 
 
@@ -44,7 +45,10 @@ class Secrets:
 
     def origin(self, name: str) -> Origin:
         """Where the secret NAME comes from."""
-        return Origin("store", self.store.origin(name, self.hosts.get(name)))
+        try:
+            return Origin("store", self.store.origin(name, self.hosts.get(name)))
+        except SecretsError:  # which is a problem already
+            return Origin("store", "the secret store")
 
     def problems(self) -> list[Problem]:
         """Return what the store said of missing and wrong ones."""

@@ -28,7 +28,11 @@ from tests.lab.stage import NAME, RELEASES, Stage
 pytestmark = pytest.mark.guarantee
 
 TALKATIVE = ("--diff", "-vvv", "--debug")
-MAIL = ("--data", "ckan_smtp_server=127.0.0.1:25", "--data", "ckan_smtp_user=mailer")
+MAIL = tuple(
+    word
+    for setting in ("ckan_smtp_server=127.0.0.1:25", "ckan_smtp_user=mailer", "ckan_mail_from=portal@portal.test")
+    for word in ("--data", setting)
+)
 NAMES = ("postgresql_password", "ckan_secret_key", "ckan_sysadmin_password", "ckan_smtp_password")
 NOT_OURS = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "__pycache__"}
 

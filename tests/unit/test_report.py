@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from settings.secret import Secret
+from settings.secrets.sealed import Place
 from tests.unit.checkout import SECRETS, checkout, run
+from tests.unit.keys import operator, vault
 
 INVENTORY = "inventory/production.py"
 HOSTS = """\
@@ -74,14 +78,16 @@ def test_no_secret_is_shown_or_opened(folder: Path) -> None:
     done = run(folder, "settings", INVENTORY)
     assert (done.returncode, done.stderr) == (0, "")
     assert not any(f"s3cret-{name}" in done.stdout for name in SECRETS)
-    assert re.search(r"^redis_password +\*MASKED\*, in the store +entered +environment variable ", done.stdout, re.M)
-    (folder / "secrets").mkdir()
-    for name in ("ckan_secret_key", "postgresql_password", "redis_password"):
-        (folder / "secrets" / name).write_text("s3cret\n")
-        (folder / "secrets" / name).chmod(0)  # nobody reads it
+    assert re.search(
+        r"^redis_password +\*MASKED\*, in the store +entered +the environment variable ", done.stdout, re.M
+    )
+    names = ("ckan_secret_key", "postgresql_password", "redis_password")
+    store = vault(folder / "inventory/secrets", operator(folder / "keys"))
+    store.set({Place(name): Secret("s3cret") for name in names})
+    shutil.rmtree(folder / "keys")  # nobody opens it
     done = run(folder, "settings", INVENTORY, secrets=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^redis_password +\*MASKED\*, in the store +entered +secrets/redis_password$", done.stdout, re.M)
+    assert re.search(r"^redis_password +\*MASKED\*, in the store +entered +\S+/production\.toml$", done.stdout, re.M)
 
 
 def test_missing_secrets_are_said_and_those_of_the_lab_are_made_later(folder: Path) -> None:
@@ -89,7 +95,7 @@ def test_missing_secrets_are_said_and_those_of_the_lab_are_made_later(folder: Pa
     assert done.returncode == 1
     assert re.search(r"^redis_password +missing +entered", done.stdout, re.M)
     assert done.stderr.splitlines()[1] == "3 wrong:"
-    assert re.search(r"^the secret redis_password is missing: ", done.stderr, re.M)
+    assert re.search(r"^the secret redis_password is missing in \S+/production\.toml: make it with ", done.stderr, re.M)
     (folder / "group_data/all.py").write_text("secrets_generate = True\n")
     done = run(folder, "settings", INVENTORY, secrets=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra_cli.util import json_encode
 
-from settings.secret import MASK, Secret
+from settings.masking import MASK
+from settings.secret import Secret
 
 VALUE = "s3cret-%s-{0}-wörd"
 

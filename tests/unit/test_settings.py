@@ -140,10 +140,11 @@ def test_everything_wrong_is_said_at_once_with_its_place(tmp_path: Path) -> None
         "new one into the secret store, since others may have read this one",
         "inventory/x.py:1: address = 'portal.example.org': must be an IP address; for example address = '192.0.2.20'",
         'the inventory: group redis: it has no host, but must have one; write `redis = ["HOST"]` in the inventory',
-        f"the secret ckan_secret_key is missing: set the environment variable CKAN_DEPLOY_SECRET_CKAN_SECRET_KEY, or "
-        f"write it to {tmp_path}/ckan_secret_key (mode 0600)",
-        f"the secret postgresql_password is missing: set the environment variable "
-        f"CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD, or write it to {tmp_path}/postgresql_password (mode 0600)",
+        *(
+            f"the secret {name} is missing in {tmp_path}/default.toml: make it with "
+            "`python -m settings.secrets generate inventory/default.py`"
+            for name in ("ckan_secret_key", "postgresql_password")
+        ),
     ]
 
 
@@ -199,7 +200,9 @@ def test_settings_that_need_each_other(store: SecretStore) -> None:
 def test_a_secret_that_cannot_be_used(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD", "pässword")
     (line,) = problems(store)
-    assert line.startswith("the secret store: the secret postgresql_password ")
+    assert line.startswith(
+        "the environment variable CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD: the secret postgresql_password "
+    )
     assert "must be of letters, digits and - . _ ~ only" in line
     assert "pässword" not in line
 
