@@ -406,7 +406,8 @@ print("RESOLVED", settings.ckan.smtp_password, settings)
 def local(ready: Desk) -> Desk:
     (ready.checkout / "deploy.py").write_text(DEPLOY)
     (ready.checkout / "inventory/here.py").write_text(
-        'portal = [("@local", {"address": "127.0.0.2", "portal_fqdn": "x.example.org", "ckan_smtp_server": "m:25", "ckan_mail_from": "p@x.org", '
+        'portal = [("@local", {"address": "127.0.0.2", "portal_fqdn": "x.example.org", '
+        '"ckan_smtp_server": "m:25", "ckan_mail_from": "p@x.org", '
         '"ckan_smtp_user": "u"})]\npostgresql = redis = solr = portal\n'
     )
     return ready
