@@ -82,7 +82,8 @@ def test_no_secret_is_shown_or_opened(folder: Path) -> None:
         r"^redis_password +\*MASKED\*, in the store +entered +the environment variable ", done.stdout, re.M
     )
     names = ("ckan_secret_key", "postgresql_password", "redis_password")
-    store = vault(folder / "inventory/secrets", operator(folder / "keys"))
+    store = vault(folder / "kept", operator(folder / "keys"))
+    (folder / "group_data/all.py").write_text(f"secrets_folder = {str(folder / 'kept')!r}\n")
     store.set({Place(name): Secret("s3cret") for name in names})
     shutil.rmtree(folder / "keys")  # nobody opens it
     done = run(folder, "settings", INVENTORY, secrets=False)
