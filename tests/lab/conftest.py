@@ -33,6 +33,7 @@ from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs root and namespaces; what begins from the same hosts goes to the same worker."""
     ours = [item for item in items if HERE in item.path.parents]

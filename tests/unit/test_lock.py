@@ -64,6 +64,7 @@ def test_it_ends_with_its_connection(hold: Callable[..., Holder], folder: Path) 
     assert says(first) == "held"
     assert first.stdin
     first.stdin.close()
+    first.stdin = None  # else communicate() would flush it
     first.wait(5)
     assert not (folder / "run.holder").exists()
     assert says(hold()) == "held"
