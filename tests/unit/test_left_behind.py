@@ -123,7 +123,7 @@ class Host:
 def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: Any) -> Host:
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
-    monkeypatch.setattr(preflight.connection, "host", host)
+    monkeypatch.setattr("operations.connection.host", host)
     preflight.preflight(settings)
     return host
 
