@@ -150,7 +150,11 @@ def test_key_with_a_password_is_refused() -> None:
         check(LEAF, LOW, MIDDLE, key=LEAF.key_pem(BestAvailableEncryption(b"x")))
 
 
-@pytest.mark.parametrize("text", ["no key", LEAF.pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["no key", LEAF.pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"],
+    ids=["text", "a certificate", "half a key"],
+)
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"site\.key holds no PEM private key"):
         check(LEAF, LOW, MIDDLE, key=text)
