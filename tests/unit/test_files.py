@@ -181,7 +181,11 @@ def test_install_refuses_a_text_without_a_newline(dest: Path) -> None:
         apply(files.install, dest=str(dest), text="no end")
 
 
-@pytest.mark.parametrize("text", ["a'b\"c$HOME `id` \\n%s\n", "ümläut €\n", "\n", "a\0b\n", "x" * 300_000 + "\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["a'b\"c$HOME `id` \\n%s\n", "ümläut €\n", "\n", "a\0b\n", "x" * 300_000 + "\n"],
+    ids=["quotes", "letters", "empty", "zero", "long"],  # pytest puts the name into the environment
+)
 def test_install_writes_exactly_this_text(text: str, dest: Path, owner: dict[str, Any]) -> None:
     assert changed(files.install, dest=str(dest), text=Text(text, "masked\n"), **owner)
     assert dest.read_bytes() == text.encode()
