@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from settings.commandline import check_inventory
@@ -13,6 +12,7 @@ from settings.loading import load
 from settings.outline import Outline
 from settings.place import place_of
 from settings.resolve import resolve, store_for
+from settings.schema import nearest
 from settings.secrets.errors import SecretsError
 from settings.secrets.identity import Identities
 from settings.secrets.made import ThrowawayVault
@@ -73,6 +73,6 @@ class Site:
 def _check(what: str, name: str, known: Iterable[str]) -> None:
     names = sorted(known)
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+        near = nearest(name, names)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
         raise SecretsError(f"there is no {what} {name}; {hint}")
