@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from operations import apt, files, python
+from operations import apt, ckan_sysadmin, files, python
 from operations import ckan as ckan_operations
 from operations.text import render
 from settings.ckan import CkanSettings
@@ -74,7 +74,7 @@ def ckan(settings: CkanSettings, release: Release) -> None:
         location=location,
     )
     if settings.sysadmin and settings.sysadmin_password is not None:
-        ckan_operations.sysadmin(
+        ckan_sysadmin.sysadmin(
             name="Make the first sysadmin",
             path=ENVIRONMENT,
             ini=INI,

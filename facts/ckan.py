@@ -28,7 +28,7 @@ ini, stamp, user, plugins = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 answer = {"reachable": False, "missing": False, "pending": [], "stamp": None, "user": False, "sysadmin": False}
 try:
     found = os.lstat(stamp)
-    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o644 and found.st_uid == os.geteuid():
+    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid():
         answer["stamp"] = open(stamp).read().strip()
 except OSError:
     pass

@@ -22,7 +22,7 @@ def compare(ini, url, site, stamp, wait, again):
     answer = {"known": False, "total": 0, "missing": [], "surplus": [], "stamp": None, "refused": []}
     try:
         status = os.lstat(stamp)
-        ours = stat.S_ISREG(status.st_mode) and (stat.S_IMODE(status.st_mode), status.st_uid) == (0o644, os.getuid())
+        ours = stat.S_ISREG(status.st_mode) and (stat.S_IMODE(status.st_mode), status.st_uid) == (0o600, os.getuid())
         with open(stamp) as file:
             key, *refused = file.read().split()
         if ours and all(re.fullmatch(r"[\w-]{2,100}", word) for word in refused):

@@ -16,10 +16,10 @@ from pyinfra_cli.util import parse_cli_arg
 
 from settings import changes, report
 from settings.commandline import check_group_data, check_inventory
+from settings.data_files import files_of
 from settings.host import COMPONENTS
 from settings.loading import load
 from settings.offline import Offline
-from settings.place import place_of
 from settings.resolve import Resolution, examine, store_for
 from settings.schema import nearest, settings
 from settings.sources import from_inventory
@@ -77,10 +77,10 @@ def _data(given: list[str]) -> dict[str, object]:
 def _examine(inventory: str, data: dict[str, object]) -> tuple[Resolution, Offline]:
     check_inventory(inventory)
     check_group_data()
-    place = place_of(inventory)
-    hosts = from_inventory(load(inventory, place, data), place)
+    files = files_of(inventory)
+    hosts = from_inventory(load(inventory, files, data), files)
     store = Offline(store_for(hosts))
-    return examine(hosts, store, place), store
+    return examine(hosts, store, files), store
 
 
 def _chosen(rows: list[report.Row], host: str | None, names: list[str], found: Resolution) -> list[report.Row]:

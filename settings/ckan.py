@@ -117,7 +117,12 @@ class CkanSettings(Component):
     )
     smtp_starttls: bool = configured(True, "Use STARTTLS", example=False)
     smtp_user: str = configured("", "User at the mail server; empty: none", example="portal")
-    smtp_password: Secret | None = secret("Its password; needed only with ckan_smtp_user", generated=False)
+    smtp_password: Secret | None = secret(
+        "Its password; needed only with ckan_smtp_user",
+        generated=False,
+        rotation="The next run writes ckan.ini and restarts CKAN, which is away for one start. Have the mail server "
+        "take the new password first: from then until the run's end CKAN's e-mails fail.",
+    )
     mail_from: str = configured(
         "", "Sender's address", allowed=_MAIL, example="portal@example.org", pattern=_MAIL_PATTERN
     )
@@ -128,8 +133,16 @@ class CkanSettings(Component):
         example="operators@example.org",
         pattern=_MAIL_PATTERN,
     )
-    secret_key: Secret = secret("Signs sessions and API tokens; changing it invalidates them all")
-    sysadmin_password: Secret | None = secret("The first sysadmin's password; needed only with ckan_sysadmin")
+    secret_key: Secret = secret(
+        "Signs sessions and API tokens; changing it invalidates them all",
+        rotation="The next run writes ckan.ini and restarts CKAN, which is away for one start. Everybody must log in "
+        "again, and all API tokens are void: people make new ones, the run makes the sysadmin's (ckan_sysadmin_token).",
+    )
+    sysadmin_password: Secret | None = secret(
+        "The first sysadmin's password; needed only with ckan_sysadmin",
+        rotation="The next run gives it to that sysadmin, also in place of one that they chose on the portal. Nothing "
+        "is restarted, and who is logged in remains so; API tokens stay valid.",
+    )
 
     fqdn: str = derived("The portal's name", "the portal's", "portal_fqdn")
     upload_limit: int = derived("Largest upload", "the portal's", "portal_upload_limit", unit="MiB")

@@ -14,9 +14,9 @@ from pyinfra.api import Inventory
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.cli import _set_override_data
 
+from settings.data_files import files_of_run
 from settings.inventory_checks import GROUPS
 from settings.loading import load
-from settings.place import place_of_run
 from settings.resolve import of_inventory
 
 _SPECIAL_GROUPS = {"all", "@ssh"}
@@ -33,7 +33,7 @@ def check() -> None:
     check_group_data()
     logins = ("ssh_user", "ssh_key", "ssh_key_password", "ssh_port", "ssh_password")
     data = _set_override_data(given.get("data") or (), *(given.get(login) for login in logins))
-    inventory = load(name, place_of_run(), data, tuple(given.get("group_data") or ()))
+    inventory = load(name, files_of_run(), data, tuple(given.get("group_data") or ()))
     for option in ("limit", "exclude"):
         check_selection(inventory, name, option, tuple(given.get(option) or ()))
     if any(Path(operation).name == "deploy.py" for operation in given.get("operations") or ()):

@@ -38,6 +38,7 @@ class SecretSpec:
 
     name: str
     description: str
+    rotation: str
     generated: bool
     length: int
     alphabet: str
@@ -110,15 +111,22 @@ ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
 def secret(
-    description: str, *, generated: bool = True, length: int = 43, alphabet: str = ALPHABET, **constraints: Any
+    description: str,
+    *,
+    rotation: str,
+    generated: bool = True,
+    length: int = 43,
+    alphabet: str = ALPHABET,
+    **constraints: Any,
 ) -> Any:
     """Declare an entered setting whose value comes from the secret store.
 
+    + rotation: what the next run does with another value, and what people notice of it, in sentences
     + generated: ``python -m settings.secrets generate`` may make it; False for what another system gave
     + length: of a generated one, characters; 43 of 64 are 258 bits
     + alphabet: of a generated one
     """
-    spec: Any = {"generated": generated, "length": length, "alphabet": alphabet}
+    spec: Any = {"rotation": rotation, "generated": generated, "length": length, "alphabet": alphabet}
     return _field("entered", description, constraints, secret=spec)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from settings.data_files import DataFiles
 from settings.origin import Origin, Problem
-from settings.place import Place
 from settings.pyinfra_names import is_known, known
 from settings.schema import Setting, nearest, settings
 from settings.sources import HostSource, Level, Value
@@ -78,19 +78,19 @@ def members(hosts: Mapping[str, HostSource], group: str) -> list[str]:
     return [name for name, host in hosts.items() if group in host.groups]
 
 
-def wrong_groups(hosts: Mapping[str, HostSource], place: Place) -> Iterator[Problem]:
+def wrong_groups(hosts: Mapping[str, HostSource], files: DataFiles) -> Iterator[Problem]:
     """Services that have no host or several, and groups whose component does not exist yet."""
     for service in SERVICES:
         names = members(hosts, service)
         if len(names) != 1:
             found = "no host" if not names else f"{len(names)} hosts ({', '.join(names)})"
             yield _wrong_group(
-                service, f'it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory', place
+                service, f'it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory', files
             )
     if members(hosts, "object_storage"):
-        yield _wrong_group("object_storage", "there is no such component yet; leave the group empty", place)
+        yield _wrong_group("object_storage", "there is no such component yet; leave the group empty", files)
 
 
-def _wrong_group(group: str, says: str, place: Place) -> Problem:
-    where: Origin = place.of_group(group)
+def _wrong_group(group: str, says: str, files: DataFiles) -> Problem:
+    where: Origin = files.of_group(group)
     return Problem(f"group {group}: {says}", where)

@@ -13,21 +13,23 @@ from pyinfra.context import ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory
 
+from settings.data_files import DataFiles, origin_in
 from settings.host import SettingsError
 from settings.origin import Origin, Problem, in_order
-from settings.place import Place, origin_in
 
 
-def load(inventory: str, place: Place, data: Mapping[str, Any] | None = None, more: tuple[str, ...] = ()) -> Inventory:
+def load(
+    inventory: str, files: DataFiles, data: Mapping[str, Any] | None = None, more: tuple[str, ...] = ()
+) -> Inventory:
     """Return the INVENTORY of the working directory.
 
-    + place: its files
+    + files: its files
     + data: from the command line
     + more: what ``--group-data`` names
 
     Raises ``SettingsError`` when a file is no Python, or fails: nothing else can be told of the settings then.
     """
-    if problems := [problem for file in place.files() if (problem := _no_python(file))]:
+    if problems := [problem for file in files.files() if (problem := _no_python(file))]:
         raise SettingsError([str(problem) for problem in in_order(problems)])
     try:
         with _contexts():

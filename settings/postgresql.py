@@ -32,7 +32,12 @@ class PostgresqlSettings(Component):
         allowed="lower case letters, digits and _, at most 63, and not PostgreSQL's own (postgres, template0 and 1)",
         pattern=r"^(?!(postgres|template0|template1)$)[a-z_][a-z0-9_]{0,62}$",
     )
-    password: Secret = secret("Password of CKAN's role")
+    password: Secret = secret(
+        "Password of CKAN's role",
+        rotation="The next run gives the role its new password, then writes ckan.ini and restarts CKAN. Connections "
+        "that are open go on; new ones fail from the first step to the last, which is the time of the run's steps "
+        "between them and of one start of CKAN. PostgreSQL itself is not restarted.",
+    )
     max_connections: int = configured(100, "Most connections at once", ge=20, le=5000)
     shared_buffers: str = configured(
         "128MB", "Memory for its cache", allowed="a size in kB, MB or GB", pattern=r"^[1-9][0-9]*(kB|MB|GB)$"

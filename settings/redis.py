@@ -24,7 +24,12 @@ class RedisSettings(Component):
     bind: tuple[str, ...] = derived(
         "Addresses to listen on", "loopback, and the host's address where the portal is another host", "address groups"
     )
-    password: Secret | None = secret("Required of clients; needed only when other hosts use it")
+    password: Secret | None = secret(
+        "Required of clients; needed only when other hosts use it",
+        rotation="The next run restarts Redis with the new password (it keeps its data), then writes ckan.ini and "
+        "restarts CKAN. In between CKAN gets no answer from Redis: background jobs cannot be queued, and pages may "
+        "fail, for the time of the run's steps between them and of one start of CKAN.",
+    )
     clients: tuple[str, ...] = derived(
         "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
     )

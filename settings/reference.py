@@ -43,6 +43,9 @@ def _section(component: type[Component]) -> str:
         lines += ["| name | kind | default | must be | |", "|---|---|---|---|---|", *map(_written, written), ""]
     if computed := [setting for setting in own if setting.kind == "derived"]:
         lines += ["| derived | is | from | |", "|---|---|---|---|", *map(_computed, computed), ""]
+    if kept := component.secrets():
+        lines += ["When a secret is rotated (`python -m settings.secrets rotate`):", ""]
+        lines += [*(f"- `{name}`: {spec.rotation}" for name, spec in kept.items()), ""]
     if examples := [setting for setting in written if setting.kind == "configured"]:
         lines += ["For example:", "", *(f"    {_example(setting)}" for setting in examples), ""]
     return "\n".join(lines)

@@ -20,11 +20,11 @@ from pyinfra.api import Inventory
 
 from settings import fields
 from settings.asking import ask
+from settings.data_files import DataFiles, files_of_run
 from settings.derive import Derivation
 from settings.host import HostSettings, SettingsError
 from settings.inventory_checks import GROUPS, misplaced, wrong_groups, wrong_names
 from settings.origin import Problem, in_order
-from settings.place import Place, place_of_run
 from settings.rule import Unknown
 from settings.rules import RULES
 from settings.sources import HostSource, from_inventory
@@ -49,21 +49,21 @@ class Resolution:
 
 
 @cache
-def of_inventory(inventory: Inventory, place: Place | None = None) -> dict[str, HostSettings]:
+def of_inventory(inventory: Inventory, files: DataFiles | None = None) -> dict[str, HostSettings]:
     """Return the settings of all hosts of a pyinfra inventory by name, resolved once. Raises ``SettingsError``.
 
-    + place: its files; by default those of pyinfra's command line
+    + files: its files; by default those of pyinfra's command line
 
     The inventory that config.py checked before the hosts were connected to is the same: it is not resolved again.
     """
-    place = place or place_of_run()
-    hosts = from_inventory(inventory, place)
+    files = files or files_of_run()
+    hosts = from_inventory(inventory, files)
     for known, found in _RESOLVED:
         if known == hosts:
             return found
     store = store_for(hosts)
-    ask(store, lambda outline: resolve(hosts, outline, place))
-    found = resolve(hosts, store, place)
+    ask(store, lambda outline: resolve(hosts, outline, files))
+    found = resolve(hosts, store, files)
     _RESOLVED.append((hosts, found))
     return found
 
@@ -71,23 +71,23 @@ def of_inventory(inventory: Inventory, place: Place | None = None) -> dict[str, 
 _RESOLVED: list[tuple[dict[str, HostSource], dict[str, HostSettings]]] = []
 
 
-def resolve(hosts: Mapping[str, HostSource], store: Store, place: Place | None = None) -> dict[str, HostSettings]:
+def resolve(hosts: Mapping[str, HostSource], store: Store, files: DataFiles | None = None) -> dict[str, HostSettings]:
     """Return the settings of all HOSTS by name.
 
-    + place: the files they come from
+    + files: the files they come from
 
     Raises ``SettingsError`` with all problems at once: unknown or derived names, wrong values, settings that do not
     fit together, missing secrets and addresses, groups without their host.
     """
-    found = examine(hosts, store, place)
+    found = examine(hosts, store, files)
     if found.problems:
         raise SettingsError([str(problem) for problem in found.problems])
     return dict(found.hosts)
 
 
-def examine(hosts: Mapping[str, HostSource], store: Store, place: Place | None = None) -> Resolution:
+def examine(hosts: Mapping[str, HostSource], store: Store, files: DataFiles | None = None) -> Resolution:
     """Find out all about the settings of HOSTS; the arguments are those of ``resolve``."""
-    problems = list(wrong_groups(hosts, place or Place()))
+    problems = list(wrong_groups(hosts, files or DataFiles()))
     picked, valid = {}, {}
     for name, host in hosts.items():
         picked[name], disagreements = host.pick()

@@ -13,8 +13,8 @@ from typing import Any
 
 from pyinfra.api import Inventory
 
+from settings.data_files import DataFiles
 from settings.origin import COMMAND_LINE, INVENTORY, Origin, Problem
-from settings.place import Place
 from settings.pyinfra_names import is_known
 from settings.schema import settings
 from settings.shown import shown
@@ -132,13 +132,13 @@ def _ranked(name: str, ours: Value, theirs: Value) -> Problem:
     )
 
 
-def from_inventory(inventory: Inventory, place: Place | None = None) -> dict[str, HostSource]:
+def from_inventory(inventory: Inventory, files: DataFiles | None = None) -> dict[str, HostSource]:
     """Return the sources of all hosts of a pyinfra inventory, excluded ones included.
 
-    + place: the files that it came from
+    + files: the files that it came from
     """
     source: Any = inventory  # its data getters have no types
-    files = place or Place()
+    files = files or DataFiles()
 
     def of_group(group: str, level: Level) -> Layer:
         values = dict(source.get_data() if level == Level.ALL else source.get_group_data(group))

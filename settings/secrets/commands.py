@@ -11,7 +11,6 @@ from pyinfra.api.exceptions import PyinfraError
 from settings.secrets import editing, members, recipients, terminal
 from settings.secrets.errors import SecretsError
 from settings.secrets.made import fill, random, spec_of
-from settings.secrets.rotation import next_run
 from settings.secrets.site import Site
 from settings.store import shown
 
@@ -151,7 +150,7 @@ def rotate(inventory: str, names: tuple[str, ...], host: str | None) -> None:
             values[place] = random(spec) if spec.generated else terminal.value(f"{place}, the new one")
     site.vault.set(values)
     for place in values:
-        terminal.say(f"Replaced {place} in {shown(site.vault.path)}. {next_run(place.name)}")
+        terminal.say(f"Replaced {place} in {shown(site.vault.path)}. {spec_of(place.name).rotation}")
     terminal.say(f"Look at it with `pyinfra {inventory} deploy.py --dry --diff`; without --dry it is done.")
 
 

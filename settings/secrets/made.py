@@ -20,7 +20,7 @@ from settings.secrets.vault import Vault
 
 def spec_of(name: str) -> SecretSpec:
     """Return what the schema says of the secret NAME; of one that no component declares: a long one may be made."""
-    return secrets_declared().get(name) or SecretSpec(name, "", True, 43, ALPHABET)
+    return secrets_declared().get(name) or SecretSpec(name, "", "Nothing needs it.", True, 43, ALPHABET)
 
 
 def random(spec: SecretSpec) -> Secret:

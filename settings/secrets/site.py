@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from settings.commandline import check_inventory
+from settings.data_files import files_of
 from settings.host import secrets_declared
 from settings.loading import load
 from settings.outline import Outline
-from settings.place import place_of
 from settings.resolve import resolve, store_for
 from settings.schema import nearest
 from settings.secrets.errors import SecretsError
@@ -36,7 +36,7 @@ class Site:
         + identity: path of the private key to use
         """
         check_inventory(inventory)
-        place = place_of(inventory)
+        place = files_of(inventory)
         hosts = from_inventory(load(inventory, place), place)
         if not hosts:
             raise SecretsError(f"{inventory} has no host, and so no environment whose secrets these could be")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from facts.ckan import Database
-from operations import ckan
+from operations import ckan, ckan_sysadmin, stamps
 from settings.secret import Secret
 from tests.unit.converge import apply, changed, mode, shim
 
@@ -77,7 +78,7 @@ class Connection:
 
 @pytest.fixture
 def portal(tmp_path: Path, shims: Path, monkeypatch: pytest.MonkeyPatch) -> Portal:
-    monkeypatch.setattr(ckan, "_STAMPS", str(tmp_path / "stamps"))
+    monkeypatch.setattr(stamps, "FOLDER", str(tmp_path / "stamps"))
     monkeypatch.setattr(ckan, "_UPGRADE_STAMP", str(tmp_path / "stamps/upgrade"))
     shim(shims, "runuser", '[ "$1 $2 $3" = "-u www-data --" ] || exit 3; shift 3; exec "$@"')
     return Portal(tmp_path)
@@ -200,27 +201,48 @@ echo 'log of ckan' >&2
     return {**arguments, "password": secret, "location": "db/ckan", "secret_key": SECRET_KEY, **kw}
 
 
-def stamp(portal: Portal, token: Path | None = None) -> None:
+def stamp(portal: Portal, token: Path | None = None, password: str = PASSWORD) -> None:
     """Leave the stamp of an earlier run."""
-    key = f"db/ckan {hmac.digest(SECRET_KEY.unmask().encode(), b'API tokens', 'sha256').hex()}"
+    given = hashlib.scrypt(password.encode(), salt=b"db/ckan admin", n=2**14, r=8, p=1, dklen=32).hex()
+    key = f"db/ckan {hmac.digest(SECRET_KEY.unmask().encode(), b'API tokens', 'sha256').hex()} {given}"
     path = portal.folder / "stamps/sysadmin.admin"
     path.parent.mkdir(exist_ok=True)
     path.write_text(key + (f" {sha256(token.read_bytes()).hexdigest()}" if token else "") + "\n")
-    path.chmod(0o644)
+    path.chmod(0o600)
 
 
 def test_a_sysadmin_is_made_once_and_its_password_is_in_no_argv(portal: Portal) -> None:
     portal.answer(user={})
-    assert changed(ckan.sysadmin, **sysadmin(portal))
+    assert changed(ckan_sysadmin.sysadmin, **sysadmin(portal))
     given = json.loads((portal.folder / "stdin").read_text())
-    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "token": ""}
+    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "rotated": False, "token": ""}
     assert str(portal.ini) in (portal.folder / "argv").read_text()
     assert PASSWORD not in (portal.folder / "argv").read_text()
+    noted = portal.folder / "stamps/sysadmin.admin"
+    assert mode(noted) == 0o600
+    for word in noted.read_text().split()[1:]:  # the password may be guessed from it
+        assert word not in (portal.folder / "argv").read_text()
+
+
+def test_a_password_that_was_rotated_is_set_and_another_one_is_kept(portal: Portal) -> None:
+    """Somebody who exists may have chosen a password on the portal: only a new wish replaces it, and only once."""
+    portal.answer(user={"admin": True})
+    first = sysadmin(portal)
+    assert changed(ckan_sysadmin.sysadmin, **first)  # who was there before this deploy keeps the password
+    assert json.loads((portal.folder / "stdin").read_text())["rotated"] is False
+    rotated = {**first, "password": Secret("another one")}
+    assert changed(ckan_sysadmin.sysadmin, **rotated)
+    given = json.loads((portal.folder / "stdin").read_text())
+    assert (given["rotated"], given["password"]) == (True, "another one")
+    assert not apply(ckan_sysadmin.sysadmin, dry=True, **rotated).predicted
+    elsewhere = {**first, "location": "other/ckan"}  # another database, in which somebody of that name may be
+    assert changed(ckan_sysadmin.sysadmin, **elsewhere)
+    assert json.loads((portal.folder / "stdin").read_text())["rotated"] is False
 
 
 def test_a_user_that_lost_its_rights_is_a_sysadmin_again(portal: Portal) -> None:
     portal.answer(user={"admin": False})
-    assert changed(ckan.sysadmin, **sysadmin(portal))
+    assert changed(ckan_sysadmin.sysadmin, **sysadmin(portal))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the token must belong to root")
@@ -230,24 +252,24 @@ def test_a_token_is_written_into_a_private_file(portal: Portal) -> None:
     before = os.umask(0)
     try:
         arguments = sysadmin(portal, token=str(token))
-        assert changed(ckan.sysadmin, **arguments)
+        assert changed(ckan_sysadmin.sysadmin, **arguments)
     finally:
         os.umask(before)
     assert (portal.folder / "mode").read_text() == "600\n"
     assert (token.read_text(), mode(token)) == ("t0ken\n", 0o600)
-    assert not apply(ckan.sysadmin, dry=True, **arguments).predicted
+    assert not apply(ckan_sysadmin.sysadmin, dry=True, **arguments).predicted
     token.chmod(0o644)
-    assert apply(ckan.sysadmin, dry=True, **arguments).predicted
+    assert apply(ckan_sysadmin.sysadmin, dry=True, **arguments).predicted
     token.chmod(0o600)
     other = Secret("another")
     for change in ({"secret_key": other}, {"location": "elsewhere/ckan"}):
-        assert apply(ckan.sysadmin, dry=True, **{**arguments, **change}).predicted, change
+        assert apply(ckan_sysadmin.sysadmin, dry=True, **{**arguments, **change}).predicted, change
     token.write_text("")
-    assert apply(ckan.sysadmin, dry=True, **arguments).predicted
+    assert apply(ckan_sysadmin.sysadmin, dry=True, **arguments).predicted
     token.unlink()
     token.mkdir()
     (token / "precious").touch()
-    assert changed(ckan.sysadmin, **arguments)
+    assert changed(ckan_sysadmin.sysadmin, **arguments)
     assert token.read_text() == "t0ken\n"
     assert [path.name for path in portal.folder.glob("token.new.aside.*/*")] == ["precious"]
 
@@ -259,15 +281,15 @@ def test_without_an_environment_the_stamp_is_told(portal: Portal) -> None:
     command = fact.command(str(portal.folder / "none"), str(portal.ini), str(portal.folder / "stamps/sysadmin.admin"))
     result = subprocess.run(["sh", "-c", command.get_raw_value()], capture_output=True, text=True, check=True)
     assert fact.process(result.stdout.splitlines()).stamp
-    assert not apply(ckan.sysadmin, dry=True, **sysadmin(portal, path=str(portal.folder / "none"))).predicted
-    (portal.folder / "stamps/sysadmin.admin").chmod(0o600)
-    assert apply(ckan.sysadmin, dry=True, **sysadmin(portal, path=str(portal.folder / "none"))).predicted
+    assert not apply(ckan_sysadmin.sysadmin, dry=True, **sysadmin(portal, path=str(portal.folder / "none"))).predicted
+    (portal.folder / "stamps/sysadmin.admin").chmod(0o644)
+    assert apply(ckan_sysadmin.sysadmin, dry=True, **sysadmin(portal, path=str(portal.folder / "none"))).predicted
 
 
 def test_a_database_that_is_down(portal: Portal) -> None:
     portal.answer(refuse="connection refused")
     stamp(portal)
-    outcome = apply(ckan.sysadmin, **sysadmin(portal))
+    outcome = apply(ckan_sysadmin.sysadmin, **sysadmin(portal))
     assert not outcome.predicted  # made before: a database that is down is no reason to plan a change
     assert outcome.failed
 
@@ -276,12 +298,12 @@ def test_a_database_that_was_dropped_gets_its_sysadmin_again(portal: Portal) -> 
     """The plan must know: an earlier operation makes the database anew, and it is empty then."""
     portal.answer(refuse='FATAL: database "ckan" does not exist')
     stamp(portal)
-    assert apply(ckan.sysadmin, dry=True, **sysadmin(portal)).predicted
+    assert apply(ckan_sysadmin.sysadmin, dry=True, **sysadmin(portal)).predicted
 
 
 def test_another_database_gets_its_sysadmin_and_a_token_of_its_own(portal: Portal) -> None:
     """In the plan ckan.ini still names the former one, which has it."""
     portal.answer(user={"admin": True})
     wanted = sysadmin(portal)
-    assert changed(ckan.sysadmin, **wanted)
-    assert changed(ckan.sysadmin, **{**wanted, "location": "other/ckan"})
+    assert changed(ckan_sysadmin.sysadmin, **wanted)
+    assert changed(ckan_sysadmin.sysadmin, **{**wanted, "location": "other/ckan"})

@@ -138,7 +138,7 @@ def test_a_stamp_that_drifted_counts_for_nothing(portal: Portal, how: str) -> No
         case _:
             stamp.write_text("")
     assert changed(ckan.search_index, **portal.wanted())
-    assert (stamp.read_text(), stamp.lstat().st_mode & 0o777, stamp.is_symlink()) == (before, 0o644, False)
+    assert (stamp.read_text(), stamp.lstat().st_mode & 0o777, stamp.is_symlink()) == (before, 0o600, False)
     assert portal.ran() == []
 
 

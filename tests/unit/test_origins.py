@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from settings.data_files import files_of
 from settings.loading import load
 from settings.origin import Origin
-from settings.place import place_of
 from settings.sources import HostSource, Layer, Level, Value, from_inventory
 from settings.trees import UNKNOWN, DataFile
 
@@ -183,7 +183,7 @@ def within(files: dict[str, str]) -> Iterator[None]:
 
 def read(data: dict[str, Any]) -> dict[str, Value]:
     # pyinfra keeps compiled files by name: another name for each example.
-    place = place_of("inventory/site.py")
+    place = files_of("inventory/site.py")
     inventory = load("inventory/site.py", place, data)
     return from_inventory(inventory, place)["data"].pick()[0]
 

@@ -22,7 +22,6 @@ from settings.secret import Secret
 from settings.secrets import file, identity, members, terminal
 from settings.secrets.errors import SecretsError
 from settings.secrets.made import ThrowawayVault
-from settings.secrets.rotation import _NEXT
 from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
 from settings.sources import HostSource, Level
@@ -167,12 +166,6 @@ def test_what_an_inventory_needs(store: SecretStore) -> None:
     assert needed(ONE, **mail) == ["ckan_secret_key", "ckan_smtp_password", "ckan_sysadmin_password", NAME]
     outline = Outline.of(store, lambda o: resolve(sources(ONE, {"redis_port": 0}), o))
     assert any("redis_port = 0" in line for line in outline.wrong_settings)
-
-
-def test_each_secret_s_rotation_is_told() -> None:
-    from settings.host import secrets_declared
-
-    assert set(_NEXT) == set(secrets_declared())
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

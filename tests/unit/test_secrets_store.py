@@ -560,7 +560,7 @@ def test_a_file_of_several_age_keys(tmp_path: Path) -> None:
 
 @given(st.integers(1, 90), st.sampled_from(["abc", "ab-_", "-_", "0123456789abcdef"]))
 def test_made_secrets(length: int, alphabet: str) -> None:
-    value = made.random(SecretSpec("x", "", True, length, alphabet)).unmask()
+    value = made.random(SecretSpec("x", "", "", True, length, alphabet)).unmask()
     assert len(value) == length and set(value) <= set(alphabet)
     if alphabet != "-_":
         assert value[0].isalnum() and value[-1].isalnum()

@@ -11,10 +11,10 @@ import pytest
 from pydantic import ValidationError
 from pyinfra import connectors
 
+from settings.data_files import DataFiles
 from settings.host import COMPONENTS, SCHEMA, HostSettings, SettingsError
 from settings.locks import lock, version
 from settings.origin import Origin
-from settings.place import Place
 from settings.pyinfra_names import known
 from settings.resolve import of_inventory, resolve
 from settings.schema import settings as schema
@@ -299,7 +299,7 @@ def inventory() -> Any:
 
 
 def test_the_strongest_source_wins_and_is_named() -> None:
-    values, wrong = from_inventory(inventory(), Place(Path("inventory/production.py")))["data"].pick()
+    values, wrong = from_inventory(inventory(), DataFiles(Path("inventory/production.py")))["data"].pick()
     assert wrong == []
     for name, value, layer, origin in (
         ("redis_port", 1, "host data", "inventory/production.py"),
@@ -313,7 +313,7 @@ def test_the_strongest_source_wins_and_is_named() -> None:
 
 def test_pyinfra_ranks_the_sources_the_same_way() -> None:
     made = inventory()
-    for name, source in from_inventory(made, Place(Path("inventory/production.py"))).items():
+    for name, source in from_inventory(made, DataFiles(Path("inventory/production.py"))).items():
         data = made.get_host(name).data
         values = source.pick()[0]
         assert {key: getattr(data, key) for key in values} == {key: one.value for key, one in values.items()}

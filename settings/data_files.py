@@ -14,7 +14,7 @@ from settings.trees import UNKNOWN, DataFile
 
 
 @dataclass(frozen=True)
-class Place:
+class DataFiles:
     """The data files of one run.
 
     + inventory: path of the inventory; None where it is no file (a list of hosts, pyinfra's API)
@@ -79,27 +79,27 @@ class Place:
         return self._trees[file]
 
 
-def place_of(inventory: str, more: tuple[str, ...] = ()) -> Place:
+def files_of(inventory: str, more: tuple[str, ...] = ()) -> DataFiles:
     """Return the files of INVENTORY in the working directory, as pyinfra finds them.
 
     + more: what ``--group-data`` names
     """
     path = Path(inventory)
     if not path.is_file():
-        return Place(None, (Path("group_data"), *map(Path, more)))
+        return DataFiles(None, (Path("group_data"), *map(Path, more)))
     beside = path.parent / "group_data"
     folders = [Path("group_data")]
     if beside.resolve() != folders[0].resolve():
         folders.append(beside)
-    return Place(path, (*folders, *map(Path, more)))
+    return DataFiles(path, (*folders, *map(Path, more)))
 
 
-def place_of_run() -> Place:
-    """Return the files of pyinfra's command line; an empty place where there is none, as through its API."""
+def files_of_run() -> DataFiles:
+    """Return the files of pyinfra's command line; none where there is none, as through its API."""
     context = click.get_current_context(silent=True)
     if context is None or "inventory" not in context.params:
-        return Place()
-    return place_of(str(context.params["inventory"]), tuple(context.params.get("group_data") or ()))
+        return DataFiles()
+    return files_of(str(context.params["inventory"]), tuple(context.params.get("group_data") or ()))
 
 
 def origin_in(file: Path, line: int | None) -> Origin:

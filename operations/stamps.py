@@ -1,0 +1,19 @@
+"""Stamps: what an operation notes on the host of what it did, for what nothing else there can tell."""
+
+from __future__ import annotations
+
+from operations.files import ASIDE
+
+FOLDER = "/var/lib/ckan-deploy/ckan"
+
+# Facts take a stamp for one only if it is root's own regular file of this mode.
+# It is private since one of them tells a little of a password.
+WRITE = (
+    ASIDE
+    + r"""
+stamp() {
+  (umask 022; mkdir -p "$(dirname "$1")"); umask 077; rm -f "$1.new"; printf '%s\n' "$2" > "$1.new"
+  aside "$1" "$1.new"; mv -fT "$1.new" "$1"
+}
+"""
+)
