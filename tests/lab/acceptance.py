@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import ssl
 import time
 import uuid
@@ -160,6 +161,19 @@ def api_round_trip(portal: Portal, token: str) -> None:
         finally:
             for action, name in (("dataset_purge", dataset), ("organization_purge", organization)):
                 session.post(f"{portal.url}/api/3/action/{action}", json={"id": name}, timeout=TIMEOUT)
+
+
+def logs_in(portal: Portal, password: str) -> bool:
+    """Whether the sysadmin gets in by the form of the log-in page with PASSWORD."""
+    with _session(portal) as session:
+        page = session.get(f"{portal.url}/user/login", timeout=TIMEOUT).text
+        found = re.search(r'name="_csrf_token" (?:content|value)="([^"]+)"', page)
+        assert found, "the log-in page has no CSRF token"
+        form = {"_csrf_token": found[1], "login": portal.sysadmin, "password": password}
+        session.post(f"{portal.url}/user/login", form, headers={"Referer": portal.url}, timeout=TIMEOUT)
+        answer = session.get(f"{portal.url}/dashboard/datasets", timeout=TIMEOUT, allow_redirects=False)
+    assert answer.status_code in (200, 302), f"/dashboard/datasets answers HTTP {answer.status_code}"
+    return answer.status_code == 200
 
 
 def no_anonymous_writing(portal: Portal) -> None:

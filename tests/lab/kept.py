@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from lab import state
 from settings.secrets.identity import Identities
 from settings.secrets.vault import Vault
+from tests.lab import harness
 
 ENVIRONMENT = "lab"  # the inventory's file name, of the variants' too
 
@@ -19,3 +25,23 @@ def secrets() -> dict[str, str]:
 def secret(name: str) -> str:
     """One secret; it must have been made."""
     return secrets()[name]
+
+
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """Have the store as it was afterwards: the snapshots of deployed hosts know no other secrets."""
+    path = state.secrets_path() / f"{ENVIRONMENT}.toml"
+    before = path.read_bytes()
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+def rotate(*names: str) -> None:
+    """Rotate secrets as an operator does."""
+    command = [sys.executable, "-m", "settings.secrets", "rotate", harness.INVENTORY, *names]
+    done = subprocess.run(
+        command, cwd=harness.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from lab import host, inside, state
 from settings.locks import schema
-from tests.lab import acceptance, harness, oracle, split
+from tests.lab import acceptance, harness, kept, oracle, split
 from tests.lab.split import PORTS, STRANGER, Scene
 from tests.lab.stage import Stage
 
@@ -70,6 +70,51 @@ def test_redis_refuses_who_has_no_password(scene: Scene) -> None:
     place = scene.places["redis"]
     said = inside.run(place, ["redis-cli", "-h", state.host(place).address, "llen", "x"], check=False)
     assert "NOAUTH" in said.stdout + said.stderr
+
+
+SECRETS = ("postgresql_password", "redis_password", "ckan_secret_key", "ckan_sysadmin_password")
+
+
+def test_rotated_secrets_are_brought_to_all_their_places(scene: Scene, tmp_path: Path) -> None:
+    """One run, and the former ones are worth nothing anywhere; one by one, and all at once."""
+    scene.stage.spoil()
+    with kept.unchanged():
+        for names in [[name] for name in SECRETS] if scene.name == "together" else [SECRETS]:
+            old, old_token = kept.secrets(), split.token()
+            kept.rotate(*names)
+            new = kept.secrets()
+            assert {name for name in new if new[name] != old[name]} == set(names)
+            assert set(harness.plan_and_apply()) == {"portal"} | {
+                scene.places[service] for service in ("postgresql", "redis") if f"{service}_password" in names
+            }
+            portal = split.portal_of(tmp_path)
+            acceptance.all_without_browser(portal, schema()["version"], split.token())
+            assert (split.token() == old_token) == ("ckan_secret_key" not in names)
+            assert acceptance.logs_in(portal, new["ckan_sysadmin_password"])
+            for opens in (_opens_postgresql, _opens_redis):
+                assert opens(scene, new)
+            for name, opens in (("postgresql_password", _opens_postgresql), ("redis_password", _opens_redis)):
+                assert opens(scene, old) == (name not in names), name
+            assert acceptance.logs_in(portal, old["ckan_sysadmin_password"]) == ("ckan_sysadmin_password" not in names)
+            assert harness.plan_and_apply() == {}
+
+
+def _opens_postgresql(scene: Scene, secrets: dict[str, str]) -> bool:
+    code = "import psycopg2, sys; psycopg2.connect(sys.stdin.readline().strip(), connect_timeout=5)"
+    address, password = state.host(scene.places["postgresql"]).address, secrets["postgresql_password"]
+    command = ["/usr/lib/ckan/default/bin/python", "-c", code]
+    where = f"host={address} dbname=ckan_default user=ckan_default password={password}\n"
+    done = inside.run("portal", command, text=where, check=False)
+    assert done.returncode == 0 or "authentication failed" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+def _opens_redis(scene: Scene, secrets: dict[str, str]) -> bool:
+    place = scene.places["redis"]
+    command = ["redis-cli", "-h", state.host(place).address]
+    said = inside.run(place, command, text=f"AUTH {secrets['redis_password']}\nPING\n", check=False).stdout
+    assert "PONG" in said or "WRONGPASS" in said, said
+    return "PONG" in said
 
 
 def test_rules_that_were_flushed_are_back_after_one_run(scene: Scene) -> None:
