@@ -13,11 +13,15 @@ from facts.value import Value
 
 # A process's start is computed from the boot clock: systemd's own times say when it learned of a forking
 # service's main process, which is later; a file written in between would be missed. Numbers are written with a point
-# in this locale, with a comma in others.
+# in this locale, with a comma in others. Both clocks are read until they were read at once: on a busy host this shell
+# may wait between them, and the process would seem to be older than what it reads.
 PROCESS_START = r"""
 export LC_ALL=C
 started() {
-  now=$(date +%s.%N); read up _ < /proc/uptime
+  for try in $(seq 50); do
+    read before _ < /proc/uptime; now=$(date +%s.%N); read up _ < /proc/uptime
+    [ "$before" != "$up" ] || break
+  done
   sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |
     awk -v now="$now" -v up="$up" -v hz="$(getconf CLK_TCK)" '{ printf "%.3f", now - up + $20 / hz }'
 }
