@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.changed_from is not None:
             differences = changes.since(options.changed_from, options.inventory, rows, found, options.data)
             print(json.dumps(differences, indent=2) if options.json else changes.as_text(differences))
-            return 0
+            return _complain(found)
     except PyinfraError as error:
         if not options.json:
             print(error, file=sys.stderr)
@@ -45,8 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(report.as_json(rows, found), indent=2))
     else:
         print(report.as_table(rows, found))
-        for line in [f"\n{len(found.problems)} wrong:", *map(str, found.problems)] if found.problems else []:
-            print(line, file=sys.stderr)
+        _complain(found)
+    return 1 if found.problems else 0
+
+
+def _complain(found: Resolution) -> int:
+    """Say all that is wrong; return the exit status."""
+    for line in [f"\n{len(found.problems)} wrong:", *map(str, found.problems)] if found.problems else []:
+        print(line, file=sys.stderr)
     return 1 if found.problems else 0
 
 
@@ -101,7 +107,7 @@ def _chosen(rows: list[report.Row], host: str | None, names: list[str], found: R
         if host in (None, row.host)
         and (not names or row.name in names or settings()[row.name].component.prefix in names)
     ]
-    if not chosen and (host or names):
+    if not chosen and (host or names) and not found.problems:  # a group without its host is one of them
         raise PyinfraError(f"{host or 'no host'} has none of {', '.join(names)}")
     return chosen
 

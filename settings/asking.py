@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from settings.outline import Outline, Resolve
 from settings.secrets import made, terminal
-from settings.secrets.made import spec_of
-from settings.secrets.sealed import Place, wrong_value
+from settings.secrets.made import spec_of, wrong
+from settings.secrets.sealed import Place
 from settings.store import SecretStore, shown
 
 
@@ -19,18 +19,22 @@ def ask(store: SecretStore, resolve: Resolve) -> None:
     """
     if store.generate or not terminal.there():
         return
-    outline = Outline.of(store, resolve)
-    _offer_to_make(store, [place for place in outline.missing_places if spec_of(place.name).generated])
-    _enter(store, [place for place in outline.missing_places if not spec_of(place.name).generated])
+    missing = Outline.of(store, resolve).missing_places
+    if _offer_to_make(store, [place for place in missing if spec_of(place.name).generated]):
+        _enter(store, [place for place in missing if not spec_of(place.name).generated])
 
 
-def _offer_to_make(store: SecretStore, places: list[Place]) -> None:
-    """Offer to make PLACES; they must be kept then, since nobody else knows them."""
+def _offer_to_make(store: SecretStore, places: list[Place]) -> bool:
+    """Offer to make PLACES, which must be kept then, since nobody else knows them; return whether the run may go on."""
+    if not places:
+        return True
     names = ", ".join(map(str, places))
     question = f"{shown(store.vault.path)} lacks what may be made by chance: {names}. Make and keep it now?"
-    if places and terminal.agreed(question):
-        made.fill(store.vault, places)
-        store.again()
+    if not terminal.agreed(question):
+        return False
+    made.fill(store.vault, places)
+    store.again()
+    return True
 
 
 def _enter(store: SecretStore, places: list[Place]) -> None:
@@ -39,10 +43,14 @@ def _enter(store: SecretStore, places: list[Place]) -> None:
         terminal.say(f"{shown(store.vault.path)} lacks what only a person can give; Enter alone stops the run.")
     for place in places:
         value = terminal.hidden(f"{place} ({spec_of(place.name).description})")
-        if not (wrong := wrong_value(value.unmask())):
+        if not value.unmask():
+            return
+        if problem := wrong(place.name, value):
+            terminal.say(f"The value of {place} cannot be used: {problem}.")
+        elif value.unmask() != terminal.hidden("The same again").unmask():
+            terminal.say("The two values differ.")
+        else:
             store.given[place] = value
-        elif value.unmask():
-            terminal.say(f"The value of {place} cannot be used: {wrong}.")
     if store.given and terminal.agreed(f"Keep what you entered in {shown(store.vault.path)}, encrypted?"):
         store.vault.set(store.given)
         store.again()

@@ -21,15 +21,17 @@ from typing import Any
 from pyinfra.api.exceptions import PyinfraError
 
 from settings.host import secrets_declared
+from settings.machine import SecretsSettings
 from settings.origin import Origin
 from settings.report import Row, as_json
 from settings.resolve import Resolution
+from settings.rule import Unknown
 from settings.schema import settings
 from settings.shown import shown
 
 _CODE = Path(__file__).resolve().parent.parent
+_FOLDER: str = SecretsSettings.model_fields["folder"].default
 _PROGRAMS = {"deploys", "facts", "lab", "operations", "settings", "tasks", "tests"}  # of today, not of then
-_SECRETS = Path("inventory/secrets")
 
 
 def since(ref: str, inventory: str, chosen: list[Row], found: Resolution, data: list[str]) -> list[dict[str, Any]]:
@@ -44,9 +46,10 @@ def since(ref: str, inventory: str, chosen: list[Row], found: Resolution, data: 
         if not (Path(folder) / inventory).is_file():
             raise PyinfraError(f"there is no {inventory} in {ref}")
         before = _settings(Path(folder), inventory, ref, data)
+        then = next((host["settings"]["secrets_folder"]["value"] for host in before.values()), None)
         secrets = (
-            _encrypted(Path(folder) / _SECRETS / Path(inventory).name),
-            _encrypted(_SECRETS / Path(inventory).name),
+            _encrypted(Path(folder) / (then or _FOLDER) / Path(inventory).name),
+            _encrypted(Path(_folder(found)) / Path(inventory).name),
         )
     now = as_json(chosen, found)["hosts"]
     names = {row.name for row in chosen}
@@ -58,6 +61,14 @@ def since(ref: str, inventory: str, chosen: list[Row], found: Resolution, data: 
         if name in names
     ]
     return [*(one for one in compared if one), *_secrets(*secrets, names)]
+
+
+def _folder(found: Resolution) -> str:
+    """Folder of the secrets now; the usual one where it is wrong."""
+    try:
+        return str(found.values.of(next(iter(found.values.sources)), "secrets_folder"))
+    except (StopIteration, Unknown):
+        return _FOLDER
 
 
 def as_text(differences: list[dict[str, Any]]) -> str:
@@ -87,7 +98,11 @@ def _setting(hosts: dict[str, Any], host: str, name: str) -> dict[str, Any] | No
 def _difference(
     host: str, name: str, before: dict[str, Any] | None, now: dict[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Say how the setting NAME of HOST differs; None where it does not, or is a secret."""
+    """Say how the setting NAME of HOST differs; None where it does not, is a secret, or follows from what is wrong."""
+    if settings()[name].secret:
+        return None
+    if settings()[name].kind == "derived" and not all(side is None or side["known"] for side in (before, now)):
+        return None
     sides = [None if side is None or side["state"] else side for side in (before, now)]
     known = [side and {key: side[key] for key in ("known", "value")} for side in sides]
     if known[0] == known[1]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from settings.component import Component, configured, derived, secret
 from settings.secret import Secret
 
+_OptionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 _Word = Annotated[str, Field(pattern=r"^\S+$")]
 _PATH = "an absolute path without blanks"
 _MAIL = "an e-mail address, or empty"
@@ -31,7 +32,7 @@ class Extension(BaseModel):
 
     requirements: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
-    options: dict[str, str] = Field(default_factory=dict)
+    options: dict[_OptionName, str] = Field(default_factory=dict)
 
     @field_validator("requirements")
     @classmethod
@@ -72,10 +73,10 @@ class CkanSettings(Component):
         allowed="a list of dictionaries with requirements, plugins and options",
         example=[{"requirements": [f"ckanext-pages==0.5.2 --hash=sha256:{'0' * 64}"], "plugins": ["pages"]}],
     )
-    options: dict[str, str] = configured(
+    options: dict[_OptionName, str] = configured(
         {},
         "More options for ckan.ini's [app:main]; they may replace ours",
-        allowed="a dictionary of texts",
+        allowed="a dictionary of texts, their names of letters, digits and _.-",
         example={"ckan.site_about": "About us"},
     )
     storage_path: str = configured("/var/lib/ckan/default", "Folder of uploads", allowed=_PATH, pattern=r"^/\S+$")

@@ -52,12 +52,12 @@ def check_group_data() -> None:
     """Raise ``PyinfraError`` for a file in group_data/ that belongs to no group and no inventory."""
     environments = {path.stem for path in Path("inventory").glob("*.py")}
     known = {"all", *GROUPS, *environments}
-    for path in sorted(Path("group_data").glob("*.py")):
-        if path.stem not in known:
-            raise PyinfraError(
-                f"group_data/{path.name} belongs to no group and no inventory; it would be ignored. "
-                f"Groups and inventories are {', '.join(sorted(known))}"
-            )
+    stray = [str(path) for path in sorted(Path("group_data").glob("*.py")) if path.stem not in known]
+    if stray:
+        raise PyinfraError(
+            f"{' and '.join(stray)} {'belong' if stray[1:] else 'belongs'} to no group and no inventory; "
+            f"{'they' if stray[1:] else 'it'} would be ignored. Groups and inventories are {', '.join(sorted(known))}"
+        )
 
 
 def check_selection(inventory: Inventory, name: str, option: str, patterns: tuple[str, ...]) -> None:

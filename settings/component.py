@@ -13,16 +13,24 @@ What the schema says of a field is a ``Setting`` (``settings/schema.py``).
 
 from __future__ import annotations
 
+import re
 import string
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from settings.masking import SHORTEST
 
 Kind = Literal["configured", "derived", "entered", "internal"]
 
 REQUIRED: Any = ...  # instead of a default: must be set
 _DEFAULT: Any = object()  # the default is the example
+
+
+# URL-safe: the secrets stand in database URLs and ini files, where quoting is one more thing to get wrong.
+ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
 @dataclass(frozen=True)
@@ -31,17 +39,32 @@ class SecretSpec:
 
     + name: its full name, ``postgresql_password``
     + description: one line for the operator
+    + rotation: what the next run does with another value, and what people notice of it
     + generated: it may be made by chance; otherwise a person must give it (another system's password)
     + length: of a generated one, characters
     + alphabet: of a generated one
+    + pattern: regular expression of the whole value
+    + allowed: what that says, in words
     """
 
     name: str
-    description: str
-    rotation: str
-    generated: bool
-    length: int
-    alphabet: str
+    description: str = ""
+    rotation: str = ""
+    generated: bool = True
+    length: int = 43
+    alphabet: str = ALPHABET
+    pattern: str = ".*"
+    allowed: str = ""
+
+    def wrong(self, value: str) -> str:
+        """Say what is wrong with VALUE as this secret; "" when nothing is."""
+        if len(value) < SHORTEST:
+            return f"it must have at least {SHORTEST} characters, since a shorter one cannot be masked in output"
+        return "" if self.fits(value) else f"it must be of {self.allowed}"
+
+    def fits(self, value: str) -> bool:
+        """Whether VALUE has the form of this secret."""
+        return re.fullmatch(self.pattern, value) is not None
 
 
 class Component(BaseModel):
@@ -52,6 +75,14 @@ class Component(BaseModel):
     prefix: ClassVar[str]
     # The group whose one host has this component; empty: every host.
     group: ClassVar[str] = ""
+
+    @field_validator("*")
+    @classmethod
+    def _secret_fits(cls, value: Any, info: ValidationInfo) -> Any:
+        spec = cls.secrets().get(cls.name(info.field_name or ""))
+        if spec and isinstance(value, HiddenValue) and not spec.fits(value.unmask()):
+            raise ValueError(f"must be of {spec.allowed}")
+        return value
 
     @classmethod
     def name(cls, field: str) -> str:
@@ -106,10 +137,6 @@ def entered(description: str, *, allowed: str = "", example: Any, **constraints:
     return _field("entered", description, constraints, allowed=allowed, example=example)
 
 
-# URL-safe: the secrets stand in database URLs and ini files, where quoting is one more thing to get wrong.
-ALPHABET = string.ascii_letters + string.digits + "-_"
-
-
 def secret(
     description: str,
     *,
@@ -117,6 +144,8 @@ def secret(
     generated: bool = True,
     length: int = 43,
     alphabet: str = ALPHABET,
+    pattern: str = ".*",
+    allowed: str = "",
     **constraints: Any,
 ) -> Any:
     """Declare an entered setting whose value comes from the secret store.
@@ -125,8 +154,11 @@ def secret(
     + generated: ``python -m settings.secrets generate`` may make it; False for what another system gave
     + length: of a generated one, characters; 43 of 64 are 258 bits
     + alphabet: of a generated one
+    + pattern: regular expression of the whole value
+    + allowed: what that says, after "it must be of"
     """
     spec: Any = {"rotation": rotation, "generated": generated, "length": length, "alphabet": alphabet}
+    spec |= {"pattern": pattern, "allowed": allowed}
     return _field("entered", description, constraints, secret=spec)
 
 

@@ -38,6 +38,6 @@ class SecretsSettings(Component):
     prefix: ClassVar[str] = "secrets"
 
     folder: str = configured(
-        "secrets", "Folder of the secrets, from the working directory", example="secrets/production"
+        "inventory/secrets", "Folder of the secrets; a relative one is below the checkout", allowed="a path"
     )
     generate: bool = internal(False, "Make secrets that are missing; for throwaway hosts only")

@@ -8,10 +8,12 @@ each text on its way to standard output and standard error is looked through.
 from __future__ import annotations
 
 import base64
+import codecs
 import html
 import io
 import json
 import re
+import resource
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -34,14 +36,22 @@ def mask(text: str) -> str:
     return _pattern(frozenset(_known)).sub(MASK, text) if _known else text
 
 
+def leave_no_core() -> None:
+    """Have a crash of this process, or of one that it starts, write no memory to disk: secrets are in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def install() -> None:
-    """Mask what is written to standard output and standard error from now on; again is no change.
+    """Mask what is written to standard output and standard error from now on, and leave no core; again is no change.
 
     The streams themselves are changed, since loggers and gevent hold on to the ones that they found.
     """
+    leave_no_core()
     for stream in (sys.stdout, sys.stderr):
         # What is no real stream is a test's, which wants to see.
         if isinstance(stream, io.TextIOWrapper) and "write" not in vars(stream):
+            if codecs.lookup(stream.encoding).name == "ascii":  # else click writes past it, to a stream of its own
+                stream.reconfigure(encoding="utf-8")
             vars(stream)["write"] = partial(_write, stream.write)
 
 

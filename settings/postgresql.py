@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
-
-from pydantic import field_validator
 
 from settings.component import Component, configured, derived, secret
 from settings.secret import Secret
-
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]+\Z")  # what stands in a URL as it is (RFC 3986, 2.3)
 
 
 class PostgresqlSettings(Component):
@@ -32,8 +27,12 @@ class PostgresqlSettings(Component):
         allowed="lower case letters, digits and _, at most 63, and not PostgreSQL's own (postgres, template0 and 1)",
         pattern=r"^(?!(postgres|template0|template1)$)[a-z_][a-z0-9_]{0,62}$",
     )
+    # What stands in a URL as it is (RFC 3986, 2.3): CKAN 2.11's migrations fail on a database URL with a % in it, and
+    # show the URL in their traceback.
     password: Secret = secret(
         "Password of CKAN's role",
+        pattern=r"[A-Za-z0-9._~-]+",
+        allowed="letters, digits and - . _ ~ only: CKAN's migrations fail with others",
         rotation="The next run gives the role its new password, then writes ckan.ini and restarts CKAN. Connections "
         "that are open go on; new ones fail from the first step to the last, which is the time of the run's steps "
         "between them and of one start of CKAN. PostgreSQL itself is not restarted.",
@@ -48,11 +47,3 @@ class PostgresqlSettings(Component):
     clients: tuple[str, ...] = derived(
         "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
     )
-
-    @field_validator("password")
-    @classmethod
-    def _plain_in_urls(cls, password: Secret) -> Secret:
-        """CKAN 2.11's migrations fail on a database URL with a % in it, and show the URL in their traceback."""
-        if not _PLAIN.match(password.unmask()):
-            raise ValueError("must be of letters, digits and - . _ ~ only: CKAN's migrations fail with others")
-        return password

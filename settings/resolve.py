@@ -27,8 +27,9 @@ from settings.inventory_checks import GROUPS, misplaced, wrong_groups, wrong_nam
 from settings.origin import Problem, in_order
 from settings.rule import Unknown
 from settings.rules import RULES
+from settings.schema import settings
 from settings.sources import HostSource, from_inventory
-from settings.store import FOLDER, SecretStore
+from settings.store import SecretStore
 from settings.values import Values
 from settings.wanted import Secrets, Store
 
@@ -115,5 +116,8 @@ def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
     host = next(iter(hosts.values()), HostSource((), ()))
     own = [group for group in host.groups if group not in GROUPS and not group.startswith("@")]  # @: a connector's
     environment = own[-1] if own else "default"
-    folder = Path(host.data.get("secrets_folder", FOLDER))
-    return SecretStore(folder, environment, generate=bool(host.data.get("secrets_generate", False)))
+    given = {name: host.data.get(name, settings()[name].default) for name in ("secrets_folder", "secrets_generate")}
+    folder, generate = given.values()
+    if not isinstance(folder, str):  # which is a problem of that setting
+        folder = settings()["secrets_folder"].default
+    return SecretStore(Path(folder), environment, generate=generate is True)

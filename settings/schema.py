@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, Strict, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, PydanticUndefinedType
 
@@ -124,6 +125,24 @@ def _allowed(annotation: Any, info: FieldInfo) -> str:
 @cache
 def _adapter(component: type[Component], field: str) -> TypeAdapter[Any]:
     info = component.model_fields[field]
+    # True is no number of workers, and 1 no answer to a question.
+    strict = [Strict()] if _without_none(info.annotation) in (int, bool) else []
     # Through a tuple: the configuration may not be given for a type that is a model itself.
-    annotated: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    annotated: Any = Annotated[(info.annotation, *strict, *info.metadata, BeforeValidator(_on_one_line))]
     return TypeAdapter(annotated, config={"hide_input_in_errors": True, "regex_engine": "python-re"})
+
+
+def _on_one_line(value: Any) -> Any:
+    """Refuse line breaks and other control characters anywhere in VALUE: in a file on a host they begin a new line."""
+    parts = [value] if isinstance(value, str) else []
+    if isinstance(value, Mapping):
+        parts = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple):
+        parts = list(value)
+    for part in parts:
+        if isinstance(part, str):
+            if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in part):
+                raise ValueError("a line break or another control character stands in it; write it on one line")
+        else:
+            _on_one_line(part)
+    return value

@@ -21,7 +21,6 @@ from settings.secrets.sealed import Place, wrong_value
 from settings.secrets.vault import Vault
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = Path("inventory/secrets")
 # Origins of a secret that is not there.
 MISSING = "missing"
 TO_BE_MADE = "made by the next run"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-
+from settings import masking
 from settings.secrets.commands import cli
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash would write the secrets in memory to disk
+    masking.leave_no_core()  # its output is not masked: `get` prints a secret
     cli(prog_name="python -m settings.secrets")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -10,9 +12,9 @@ from pyinfra.api.exceptions import PyinfraError
 
 from settings.secrets import editing, members, recipients, terminal
 from settings.secrets.errors import SecretsError
-from settings.secrets.made import fill, random, spec_of
+from settings.secrets.made import fill, random, spec_of, wrong
 from settings.secrets.site import Site
-from settings.store import shown
+from settings.store import shown, variable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +64,7 @@ def set_(inventory: str, name: str, value: tuple[str, ...], host: str | None) ->
     place = site.place(name, host)
     there = place in site.vault.contents().sealed
     site.vault.ready()  # else it fails before anything is asked
-    site.vault.set({place: terminal.value(str(place))})
+    site.vault.set({place: terminal.value(str(place), partial(wrong, place.name))})
     terminal.say(f"{'Replaced' if there else 'Added'} {place} in {shown(site.vault.path)}.")
 
 
@@ -147,9 +149,13 @@ def rotate(inventory: str, names: tuple[str, ...], host: str | None) -> None:
             raise SecretsError(f"there is no {wanted} to rotate yet in {shown(site.vault.path)}; nothing was changed")
         for place in sorted(places):
             spec = spec_of(place.name)
-            values[place] = random(spec) if spec.generated else terminal.value(f"{place}, the new one")
+            values[place] = (
+                random(spec) if spec.generated else terminal.value(f"{place}, the new one", partial(wrong, place.name))
+            )
     site.vault.set(values)
     for place in values:
+        if os.environ.get(variable(place.name)):
+            terminal.say(f"Your environment has {variable(place.name)}: runs that see it take that one instead.")
         terminal.say(f"Replaced {place} in {shown(site.vault.path)}. {spec_of(place.name).rotation}")
     terminal.say(f"Look at it with `pyinfra {inventory} deploy.py --dry --diff`; without --dry it is done.")
 

@@ -55,8 +55,8 @@ def parse(text: Secret) -> dict[Place, Secret]:
             raise SecretsError(f"line {number} is not NAME = VALUE")
         place, value = Place(match[1], host), Secret(match[2])
         del match
-        if wrong := wrong_value(value.unmask()):
-            raise SecretsError(f"line {number}: the value of {place} cannot be used: {wrong}")
+        if problem := wrong_value(value.unmask()):
+            raise SecretsError(f"line {number}: the value of {place} cannot be used: {problem}")
         if place in found:
             raise SecretsError(f"line {number}: {place} stands there twice")
         found[place] = value

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pyrage
 
-from settings.component import ALPHABET, SecretSpec
+from settings.component import SecretSpec
 from settings.host import secrets_declared
 from settings.secret import Secret
 from settings.secrets import file
+from settings.secrets.errors import SecretsError
+from settings.secrets.file import Contents
 from settings.secrets.identity import Identities
 from settings.secrets.recipients import FILE, Recipient
-from settings.secrets.sealed import Place
+from settings.secrets.sealed import Place, wrong_value
 from settings.secrets.vault import Vault
+
+# The throwaway key, beside the secrets that it opens.
+_KEY = "identity"
 
 
 def spec_of(name: str) -> SecretSpec:
     """Return what the schema says of the secret NAME; of one that no component declares: a long one may be made."""
-    return secrets_declared().get(name) or SecretSpec(name, "", "Nothing needs it.", True, 43, ALPHABET)
+    return secrets_declared().get(name) or SecretSpec(name, rotation="Nothing needs it.")
+
+
+def wrong(name: str, value: Secret) -> str:
+    """Say what is wrong with VALUE as the secret NAME; "" when nothing is."""
+    return wrong_value(value.unmask()) or spec_of(name).wrong(value.unmask())
 
 
 def random(spec: SecretSpec) -> Secret:
@@ -48,15 +58,37 @@ class ThrowawayVault(Vault):
     """
 
     def __init__(self, folder: Path, environment: str, inventory: str = "") -> None:
-        super().__init__(folder, environment, Identities(folder / "identity"), inventory)
+        super().__init__(folder, environment, Identities(folder / _KEY), inventory)
 
     def make(self, *places: Place) -> None:
         """Make those of the secrets in PLACES that are missing, whether or not a person should give them."""
-        with file.locked(self.folder):
-            if not (self.folder / "identity").exists():
-                key = pyrage.x25519.Identity.generate()
-                line = Recipient(str(key.to_public()), "a throwaway key").line
-                self.path.unlink(missing_ok=True)  # its key is lost, if there was one
-                file.write(self.folder / FILE, f"{line}\n")
-                file.write(self.folder / "identity", f"{key}\n", 0o600)
         fill(self, places)
+
+    def change(self, decide: Callable[[Contents], Mapping[Place, Secret]], gone: Iterable[Place] = ()) -> list[Place]:
+        """As any vault does; the key is made first when it is not there."""
+        self._have_key()
+        return super().change(decide, gone)
+
+    def ready(self) -> list[Recipient]:
+        """Return those to seal for: the throwaway key, which is made when it is not there."""
+        self._have_key()
+        return super().ready()
+
+    def _have_key(self) -> None:
+        """Make the key. Raises ``SecretsError`` where secrets or recipients stand without one: they are somebody's."""
+        path, line = self.folder / _KEY, self.folder / FILE
+        if path.exists() and line.exists():
+            return
+        with file.locked(self.folder):
+            others = [] if path.exists() else sorted({*self.folder.glob("*.toml"), *self.folder.glob(f"{FILE}*")})
+            if others:
+                raise SecretsError(
+                    f"secrets_generate is for throwaway hosts, but {others[0]} is there without a throwaway key, so it "
+                    "is somebody's; set secrets_folder to a folder of its own, or remove what is in this one if nobody "
+                    "needs it"
+                )
+            if not path.exists():
+                file.write(path, f"{pyrage.x25519.Identity.generate()}\n", 0o600)
+            if not line.exists():
+                key = pyrage.x25519.Identity.from_str(path.read_text().strip())
+                file.write(line, f"{Recipient(str(key.to_public()), 'a throwaway key').line}\n")

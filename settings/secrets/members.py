@@ -75,13 +75,18 @@ def _change(vault: Vault, readers: Sequence[Recipient], text: str | None) -> dic
 
 
 def _line(key: str) -> str:
-    path = Path(key).expanduser()
-    if " " not in key and not key.startswith("age1"):
+    """Return the one line that KEY is, or that the file of that name holds."""
+    if " " not in key and not key.startswith(("age1", "AGE-SECRET-KEY-")):
+        path = Path(key).expanduser()
         try:
             key = path.read_text()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", "it is no text")
             raise SecretsError(f"the public key {path} cannot be read: {reason}; nothing was changed") from None
+    if recipients.is_private(key):
+        raise SecretsError(
+            "this is a private key, which nobody else may have; give the public one; nothing was changed"
+        )
     lines = [line for line in key.splitlines() if line.strip()]
     if len(lines) != 1:
         raise SecretsError(f"{len(lines)} lines are there instead of one public key; nothing was changed")

@@ -49,10 +49,15 @@ def path_for(folder: Path, environment: str) -> Path:
     return own if own.exists() else folder / FILE
 
 
+def is_private(text: str) -> bool:
+    """Whether TEXT is, or holds, a private key."""
+    return _PRIVATE.search(text) is not None
+
+
 def parse(line: str) -> Recipient:
     """Return the recipient in LINE; raise ``SecretsError`` for what is none."""
     words = line.split()
-    if _PRIVATE.search(line):
+    if is_private(line):
         raise SecretsError("this is a private key, and now it stands in a file of the repository: replace that key")
     count = 2 if words and words[0] in _SSH else 1
     key, comment = " ".join(words[:count]), " ".join(words[count:])

@@ -35,8 +35,8 @@ def wrong_value(value: str) -> str:
     """Say what is wrong with VALUE as a secret; "" when nothing is."""
     if not value.strip():
         return "it is empty"
-    if len(value.splitlines()) > 1 or any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value):
-        return "it must be one line, without control characters"
+    if len(value.splitlines()) > 1 or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in value):
+        return "it must be one line, without control characters or invisible ones"
     if value != value.strip():
         return "it begins or ends with a blank, which configuration files would lose"
     return ""

@@ -15,7 +15,6 @@ from settings.resolve import resolve, store_for
 from settings.schema import nearest
 from settings.secrets.errors import SecretsError
 from settings.secrets.identity import Identities
-from settings.secrets.made import ThrowawayVault
 from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
 from settings.sources import HostSource, from_inventory
@@ -44,8 +43,6 @@ class Site:
         store.vault.inventory = inventory
         if identity:
             store.vault.identities = Identities(Path(identity).expanduser())
-        if isinstance(store.vault, ThrowawayVault):
-            store.vault.make()
         return cls(hosts, store)
 
     @property

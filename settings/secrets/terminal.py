@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from getpass import getpass
 
 from settings.secret import Secret
 from settings.secrets.errors import SecretsError
-from settings.secrets.sealed import wrong_value
 
 
 def there() -> bool:
@@ -34,22 +34,28 @@ def hidden(prompt: str) -> Secret:
 def agreed(question: str) -> bool:
     """Ask a question whose answer is yes unless it is said to be no."""
     print(f"{question} [Y/n] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+    answer = sys.stdin.readline()
+    return bool(answer) and answer.strip().lower() in ("", "y", "yes")  # no line at all: the person has gone
 
 
-def value(what: str) -> Secret:
+def value(what: str, wrong: Callable[[Secret], str]) -> Secret:
     """Return a new value: asked for twice at a terminal, else what standard input has.
 
-    Raises ``SecretsError`` when the two differ or the value cannot be a secret's.
+    + wrong: says what is wrong with it
+
+    Raises ``SecretsError`` when the two differ or the value cannot be used.
     """
-    if there():
-        given = hidden(f"Value of {what}")
-        if given.unmask() != hidden("The same again").unmask():
-            raise SecretsError("the two values differ; nothing was changed")
-    else:
-        given = _piped()
-    if wrong := wrong_value(given.unmask()):
-        raise SecretsError(f"the value of {what} cannot be used: {wrong}; nothing was changed")
+    given = twice(what) if there() else _piped()
+    if problem := wrong(given):
+        raise SecretsError(f"the value of {what} cannot be used: {problem}; nothing was changed")
+    return given
+
+
+def twice(what: str) -> Secret:
+    """Ask for a value twice. Raises ``SecretsError`` when the two differ."""
+    given = hidden(f"Value of {what}")
+    if given.unmask() != hidden("The same again").unmask():
+        raise SecretsError("the two values differ; nothing was changed")
     return given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -63,3 +64,21 @@ def test_nothing_else_is_masked() -> None:
     assert masking.mask("short text\n") == "short text\n"
     masking.know("the secret")
     assert masking.mask("the secret, the Secret\n") == f"{masking.MASK}, the Secret\n"
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
+def test_click_does_not_write_past_it(variables: dict[str, str]) -> None:
+    """Where standard output is ASCII only, click makes a stream of its own, which nobody masks."""
+    says = "click.echo('\\xe4 ' + sys.argv[2]); click.echo(sys.argv[2], err=True)"
+    program = f"import click\n{PROGRAM.partition('print')[0]}{says}"
+    environment = {**os.environ, "PYTHONCOERCECLOCALE": "0", **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", program, SECRET, SECRET], env=environment, capture_output=True, check=True, timeout=60
+    )
+    assert (done.stdout + done.stderr).count(masking.MASK.encode()) == 2
+    assert SECRET.encode() not in done.stdout + done.stderr
+
+
+def test_a_crash_leaves_no_core() -> None:
+    program = "import resource; from settings import masking; masking.install(); print(resource.getrlimit(4))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "(0, 0)\n"

@@ -255,7 +255,8 @@ def test_what_differs_is_said_with_both_places(repository: Path) -> None:
 def test_a_state_with_mistakes_can_be_compared(repository: Path) -> None:
     (repository / "group_data/all.py").write_text("redis_maxmemory = 'much'\n")
     done = run(repository, "settings", INVENTORY, "--changed-from", "HEAD", "redis_maxmemory")
-    assert done.returncode == 0
+    assert done.returncode == 1
+    assert "1 wrong:" in done.stderr and "redis_maxmemory = 'much': must be a size" in done.stderr
     assert done.stdout == (
         "cache  redis_maxmemory  changed: '100mb' (group_data/all.py:1) -> not known (group_data/all.py:1)\n"
     )

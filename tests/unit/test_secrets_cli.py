@@ -430,6 +430,7 @@ def test_a_run_at_a_terminal_asks(local: Desk) -> None:
     answers = [
         ("Make and keep it now? [Y/n] ", ""),
         ("ckan_smtp_password (Its password", OTHER),
+        ("The same again", OTHER),
         ("encrypted? [Y/n]", "y"),
     ]
     status, said = converse(command, answers, cwd=local.checkout, env=local.env)
@@ -462,3 +463,12 @@ def test_the_repository_s_own_file_of_recipients() -> None:
     assert all(line.startswith("#") for line in path.read_text().splitlines())
     assert stat.S_IMODE(path.stat().st_mode) & 0o111 == 0
     assert [p.name for p in path.parent.iterdir()] == ["recipients"]
+
+
+@pytest.mark.parametrize("kind", ["argument", "file"])
+def test_a_private_key_is_no_recipient_and_is_not_shown(kind: str, ready: Desk, tmp_path: Path) -> None:
+    key = "AGE-SECRET-KEY-1QQPQZ0"
+    file = tmp_path / "key.txt"
+    file.write_text(f"# created\n{key}\n")
+    said = ready.refused("recipients", "add", key if kind == "argument" else str(file))
+    assert "this is a private key" in said and key not in said

@@ -202,30 +202,43 @@ def run(store: SecretStore) -> Any:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_person_is_asked_for_what_is_missing(keep: bool, store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    person = Person(monkeypatch, ["smtp-s3cret"], [True, keep])
+    person = Person(monkeypatch, ["smtp-s3cret", "smtp-s3cret"], [True, keep])
     ckan = run(store)
     assert ckan.smtp_password.unmask() == "smtp-s3cret"
     for words, asked in zip(
-        ("by chance: ckan_secret_key, ", "ckan_smtp_password (Its", "Keep"), person.asked, strict=True
+        ("by chance: ckan_secret_key, ", "ckan_smtp_password (Its", "The same again", "Keep"), person.asked, strict=True
     ):
         assert words in asked
     kept = {place.name for place in store.vault.contents().sealed}
     assert kept == {"ckan_secret_key", NAME} | ({"ckan_smtp_password"} if keep else set())
     again = SecretStore(store.vault.folder, "production", identities=store.vault.identities)
-    Person(monkeypatch, ["typed again"], [False])
+    Person(monkeypatch, ["typed again", "typed again"], [False])
     assert run(again).secret_key.unmask() == ckan.secret_key.unmask()
     assert again.origin("ckan_smtp_password") == (str(store.vault.path) if keep else "entered for this run")
 
 
+@pytest.mark.parametrize(
+    ("answers", "agrees", "says"),
+    [
+        (["\x01long enough"], [True], "cannot be used: it must be one line"),
+        (["short"], [True], "cannot be used: it must have at least"),
+        (["one of them", "the other one"], [True], "The two values differ"),
+        ([""], [True], ""),
+        ([], [False], ""),  # who does not want the others is not asked for more
+    ],
+    ids=["control", "short", "differ", "none", "no"],
+)
 def test_a_person_who_gives_nothing_stops_the_run(
-    store: SecretStore, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    answers: list[str], agrees: list[bool], says: str, store: SecretStore, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    Person(monkeypatch, ["\x01"], [False])
+    made = {NAME, "ckan_secret_key"} if agrees == [True] else set()
+    Person(monkeypatch, answers, agrees)
     with pytest.raises(SettingsError) as caught:
         run(store)
-    assert {line.split()[2] for line in caught.value.problems} == {NAME, "ckan_secret_key", "ckan_smtp_password"}
-    assert "cannot be used" in capsys.readouterr().err
-    assert not store.vault.path.exists()
+    missing = {NAME, "ckan_secret_key", "ckan_smtp_password"} - made
+    assert {line.split()[2] for line in caught.value.problems} == missing
+    assert says in capsys.readouterr().err
+    assert {place.name for place in store.vault.contents().sealed} == made
 
 
 def test_nobody_is_asked_without_a_terminal(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,13 +283,16 @@ def test_the_operator_s_key_is_not_the_lab_s(tmp_path: Path, alice: Operator, mo
     assert store.get("x") and not store.problems
 
 
-def test_a_lost_key_of_the_lab(tmp_path: Path) -> None:
-    first = value(SecretStore(tmp_path, "lab", generate=True).get("x"))
+def test_a_store_without_its_throwaway_key_is_somebody_s(tmp_path: Path) -> None:
+    """Not replaced, whatever secrets_generate says: it may be a real portal's."""
+    assert SecretStore(tmp_path, "lab", generate=True).get("x")
     (tmp_path / "identity").unlink()
     identity._opened.clear()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     store = SecretStore(tmp_path, "lab", generate=True)
-    store.vault.make()  # type: ignore[attr-defined]
-    assert value(store.get("x")) != first
+    assert store.get("y") is None
+    assert "it is somebody's; set secrets_folder to a folder of its own" in store.problems[0]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def _make(folder: Path, barrier: Any, queue: Any) -> None:

@@ -360,3 +360,33 @@ def test_version_in_a_lock() -> None:
 def test_an_unknown_lock() -> None:
     with pytest.raises(FileNotFoundError):
         lock("ckan", "2.7")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x00", "\u2028"], ids=["newline", "return", "null", "separator"])
+def test_no_text_holds_a_line_break(end: str) -> None:
+    """In a file on a host it would begin a line that nobody has looked at."""
+    texts = [one for one in schema().values() if isinstance(one.example, str) and one.kind != "derived"]
+    assert len(texts) > 20
+    for one in texts:
+        with pytest.raises(ValidationError):
+            one.adapter.validate_python(f"{one.example}{end}")
+    for value in ({"a": f"b{end}c"}, {f"a{end}": "b"}):
+        with pytest.raises(ValidationError):
+            schema()["ckan_options"].adapter.validate_python(value)
+    extension = {"requirements": [], "plugins": [], "options": {"a": f"b{end}SECRET_KEY = x"}}
+    with pytest.raises(ValidationError):
+        schema()["ckan_extensions"].adapter.validate_python([extension])
+
+
+def test_numbers_and_answers_are_not_mixed_up() -> None:
+    for one in schema().values():
+        if one.kind == "configured" and isinstance(one.example, bool | int):
+            other: object = int(one.example) if isinstance(one.example, bool) else True
+            with pytest.raises(ValidationError):
+                one.adapter.validate_python(other)
+
+
+@pytest.mark.parametrize("folder", [7, None, ["x"]])
+def test_a_folder_of_secrets_that_is_none(folder: object, store: SecretStore) -> None:
+    (line,) = problems(store, hosts={"data": {"address": "192.0.2.20", "secrets_folder": folder}})
+    assert "secrets_folder = " in line and "must be a path" in line
