@@ -147,7 +147,7 @@ def _older_configuration(found: Managed, long: bool) -> list[Drift]:
     def runs_with(file: str, line: str, restart: str, edit: str = "") -> str:
         return (
             f"p={file}; cp -a $p {KEPT}/older; {edit or f'echo {shlex.quote(line)} >> $p'}; {restart}; "
-            f"touch -d '2020-01-01' {KEPT}/older; mv {KEPT}/older $p"
+            f"cat {KEPT}/older > $p; touch -d '2020-01-01' $p"  # in place: its folder's time does not tell
         )
 
     cluster = next(unit for unit in found.units if unit.startswith("postgresql@"))
@@ -187,7 +187,6 @@ def _installed(found: Managed, long: bool) -> list[Drift]:
     kept = {"python3", "sudo", "ca-certificates", "python3-dev", "libc6-dev", "nftables"}
     packages = [package for package in found.packages if package not in kept]
     return [
-        Drift("a Python package downgraded", f"{pip} install --no-deps idna==3.7"),
         Drift("a Python package removed", f"{pip} uninstall -y polib"),
         Drift("a Python package added", f"{pip} install --no-deps iniconfig"),
         Drift("a certificate of another key", f"{other} -keyout /dev/null -out {CERTIFICATE}"),
@@ -198,6 +197,11 @@ def _installed(found: Managed, long: bool) -> list[Drift]:
             f"DEBIAN_FRONTEND=noninteractive apt-get -q -y remove {' '.join(packages)} >/dev/null 2>&1",
         ),
     ]
+
+
+def _downgraded(found: Managed, long: bool) -> list[Drift]:
+    pip = f"{ENVIRONMENT}/bin/python -m pip -q --disable-pip-version-check"
+    return [Drift("a Python package downgraded", f"{pip} install --no-deps idna==3.7")]
 
 
 BATCHES: dict[str, Callable[[Managed, bool], list[Drift]]] = {
@@ -212,6 +216,7 @@ BATCHES: dict[str, Callable[[Managed, bool], list[Drift]]] = {
     "masked": _masked,
     "older configuration": _older_configuration,
     "installed": _installed,
+    "downgraded": _downgraded,
     # Last: what is moved aside is removed by the test, after which services are stale.
     "replaced by directories": _directories,
 }
