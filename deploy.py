@@ -10,16 +10,22 @@ from pyinfra import host
 
 from deploys.base import base
 from deploys.ckan import ckan
+from deploys.dcor import dcor, no_dcor
+from deploys.develop import develop, develop_no_more
 from deploys.firewall import firewall
 from deploys.nginx import nginx
+from deploys.object_storage import no_object_storage, object_storage, trusted
 from deploys.order import services_first
+from deploys.patching import patching
 from deploys.postgresql import postgresql
 from deploys.preflight import preflight
 from deploys.redis import redis
+from deploys.scheduled import scheduled
 from deploys.smoke import smoke
 from deploys.solr import solr
 from deploys.tls import tls
 from deploys.uwsgi import uwsgi
+from deploys.workers import workers
 from operations import lock
 from settings.resolve import of_inventory
 
@@ -29,6 +35,7 @@ release = preflight(settings)
 lock.hold(name="Keep other runs away")
 
 base(settings=settings.base)
+patching(settings=settings.patching)
 firewall(settings=settings.firewall)
 if settings.postgresql:
     postgresql(settings=settings.postgresql, release=release)
@@ -36,14 +43,32 @@ if settings.redis:
     redis(settings=settings.redis)
 if settings.solr:
     solr(settings=settings.solr, release=release)
-services_first()
-if settings.ckan:
-    ckan(settings=settings.ckan, release=release)
-if settings.uwsgi:
-    uwsgi(settings=settings.uwsgi, release=release)
 if settings.tls:
     tls(settings=settings.tls)
+if settings.minio:
+    object_storage(settings=settings.minio, release=release)
+else:
+    no_object_storage()
+services_first()
+if settings.ckan:
+    trusted(settings=settings.object_storage)
+if settings.develop:
+    develop(settings=settings.develop)
+if settings.ckan:
+    ckan(settings=settings.ckan, release=release, dcor=settings.dcor, storage=settings.object_storage)
+if settings.ckan and settings.dcor:
+    dcor(settings=settings.dcor, ckan=settings.ckan)
+elif settings.ckan:
+    no_dcor()
+if settings.ckan and settings.uwsgi:
+    uwsgi(settings=settings.uwsgi, ckan=settings.ckan, release=release, dcor=settings.dcor)
+if settings.ckan and settings.workers:
+    workers(settings=settings.workers, ckan=settings.ckan)
+if settings.ckan and settings.scheduled:
+    scheduled(settings=settings.scheduled, ckan=settings.ckan)
 if settings.nginx:
     nginx(settings=settings.nginx, release=release)
-if settings.ckan and settings.nginx:
-    smoke(ckan=settings.ckan, nginx=settings.nginx)
+if settings.ckan and not settings.develop:
+    develop_no_more()
+if settings.ckan and settings.nginx and settings.workers:
+    smoke(ckan=settings.ckan, nginx=settings.nginx, workers=settings.workers)

@@ -8,8 +8,8 @@ from operations import apt, files, service
 from operations.text import render
 from settings.base import BaseSettings
 
-# mlocate became plocate; python-is-python3 as the manual has it.
-_ADMIN_TOOLS = ("aptitude", "needrestart", "net-tools", "plocate", "python-is-python3", "screen")
+# mlocate became plocate; python-is-python3 as the manual has it; needrestart is in patching.
+_ADMIN_TOOLS = ("aptitude", "net-tools", "plocate", "python-is-python3", "screen")
 
 
 @deploy("Base")

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from operations import apt, ckan_sysadmin, files, python
+from deploys.object_storage import use
+from operations import apt, ckan_sysadmin, deb, download, files, python
 from operations import ckan as ckan_operations
 from operations.text import render
-from settings.ckan import CkanSettings
+from settings.ckan import INI_PATH, CkanSettings
+from settings.ckan_ini import sections
+from settings.dcor import DcorSettings
+from settings.develop import FOLDER, PACKAGES
 from settings.locks import lock
+from settings.object_storage import CA_BUNDLE, ObjectStorageSettings
 from settings.releases import Release
 
 ENVIRONMENT = "/usr/lib/ckan/default"
 CONFIGURATION = "/etc/ckan/default"
-INI = f"{CONFIGURATION}/ckan.ini"
+INI = INI_PATH
 WSGI = f"{CONFIGURATION}/wsgi.py"
 LOGS = "/var/log/ckan"
+_DEB = "python-ckan"
+_DEB_FILE = f"/var/cache/ckan-deploy/{_DEB}.deb"
 _TOKEN = f"{CONFIGURATION}/sysadmin-token"
 
 # libmagic and libpq5 are used at run time; the others build the packages of the lock that have no wheel.
@@ -25,29 +32,82 @@ _PACKAGES = ("gcc", "libc6-dev", "libpq-dev", "libpq5", "python3-dev", "python3-
 def environment_lock(settings: CkanSettings, release: Release) -> str:
     """Text of the complete lock for this portal: the flavour's, and what the site's extensions add."""
     extra = [line for extension in settings.extensions for line in extension.requirements]
-    return "\n".join((lock("ckan", release.python).rstrip("\n"), *extra, ""))
+    name = "dcor-dev" if settings.develop else settings.flavour
+    return "\n".join((lock(name, release.python).rstrip("\n"), *extra, ""))
+
+
+def editable(settings: CkanSettings) -> dict[str, str]:
+    """Packages that are installed from folders, as ``develop`` made them: path by name."""
+    return {package: f"{FOLDER}/{package}" for package in PACKAGES} if settings.develop else {}
+
+
+def code(settings: CkanSettings) -> list[str]:
+    """Return where the code of CKAN's processes is, and what certificates it trusts."""
+    return [
+        ENVIRONMENT,
+        *([CA_BUNDLE] if settings.flavour == "dcor" else []),
+        *(f"{path}/{'ckanext' if name.startswith('ckanext') else name}" for name, path in editable(settings).items()),
+    ]
+
+
+def packages_of_schemas(settings: CkanSettings, release: Release) -> str:
+    """Folder in which DCOR's schemas, with their licenses, are installed."""
+    return editable(settings).get("ckanext-dcor_schemas", f"{ENVIRONMENT}/lib/python{release.python}/site-packages")
 
 
 @deploy("CKAN")
-def ckan(settings: CkanSettings, release: Release) -> None:
-    """Install and configure CKAN; ``uwsgi`` runs it."""
+def ckan(
+    settings: CkanSettings,
+    release: Release,
+    dcor: DcorSettings | None = None,
+    storage: ObjectStorageSettings | None = None,
+) -> None:
+    """Install and configure CKAN; ``uwsgi`` runs it.
+
+    + dcor: of the flavour dcor, as is storage; the component ``dcor`` has what is DCOR's alone
+    """
     packages = environment_lock(settings, release)
     location = settings.database_location
 
-    # The seam for `ckan_source = "deb"`: a package would bring the environment, and the lock be kept in it with
-    # python.environment(extra=True).
     apt.packages(name="Install what CKAN's packages need", packages=[*_PACKAGES, release.libmagic_package])
-    python.environment(name="Build CKAN's environment", path=ENVIRONMENT, lock=packages)
-
     for folder in ("/etc/ckan", CONFIGURATION):
         files.directory(name=f"Make {folder}", path=folder)
     files.directory(name=f"Make {LOGS}", path=LOGS, owner="www-data", group="adm")
-    for folder in ("/var/lib/ckan", settings.storage_path, settings.webassets_path):
-        files.directory(name=f"Make {folder}", path=folder, owner="www-data", group="www-data", mode=0o750)
+    for folder in ("/var/lib/ckan", settings.storage, settings.webassets_path):
+        files.directory(
+            name=f"Make {folder}",
+            path=folder,
+            owner="www-data",
+            group="www-data",
+            mode=settings.of_flavour.folder_mode,
+        )
+    look = render("dcor/brand.py.j2").secret if dcor else ""
+    if settings.source == "deb":
+        _environment_of_deb(settings, release, packages, look)
+    else:
+        python.environment(
+            name="Build CKAN's environment",
+            path=ENVIRONMENT,
+            lock=packages,
+            editable=editable(settings),
+            finish=look,
+        )
+        deb.absent(name="Take CKAN's package off the books", package=_DEB, path=ENVIRONMENT)
+        files.absent(name="Remove CKAN's package", path=_DEB_FILE)
+    if storage:
+        use(settings=storage, environment=ENVIRONMENT, release=release)
+    # Of a package that somebody installed by hand; where we install it, it does not bring them.
+    for left in ("/etc/cron.daily/remove_old_sessions", "/etc/nginx/sites-available/ckan"):
+        files.absent(name=f"Remove {left}", path=left)
+
     files.install(
         name="Configure CKAN",
         dest=INI,
-        text=render("ckan/ckan.ini.j2", settings),
+        text=render(
+            "ckan/ckan.ini.j2",
+            settings,
+            sections=sections(settings, dcor, storage, packages=packages_of_schemas(settings, release)),
+        ),
         group="www-data",
         mode=0o640,
     )
@@ -55,7 +115,7 @@ def ckan(settings: CkanSettings, release: Release) -> None:
     files.install(
         name="Install the command ckan",
         dest="/usr/bin/ckan",
-        text=render("ckan/ckan.sh.j2", environment=ENVIRONMENT, ini=INI),
+        text=render("ckan/ckan.sh.j2", environment=ENVIRONMENT, ini=INI, variables=settings.program_variables),
         mode=0o755,
     )
     files.install(
@@ -97,4 +157,33 @@ def ckan(settings: CkanSettings, release: Release) -> None:
         schema=settings.solr_schema,
         location=location,
         seconds=settings.reindex_seconds,
+    )
+
+
+def _environment_of_deb(settings: CkanSettings, release: Release, packages: str, look: str) -> None:
+    """Build the environment out of CKAN's own package, and bring it to what PACKAGES, a lock, says."""
+    checksum = f"sha256:{settings.deb_sha256}"
+    # What the package depends on; nginx is not started before it is configured.
+    apt.packages(name="Install what CKAN's package needs", packages=["curl", "libpq5", "nginx", "nginx-common"])
+    download.file(
+        name="Download CKAN's package",
+        url=settings.deb_address,
+        dest=_DEB_FILE,
+        checksum=checksum,
+        hint=(
+            "CKAN's packagers overwrite the file of a minor version with each patch release; choose the asset of a "
+            "release of https://github.com/ckan/ckan-packaging for ckan_deb_url, or check the new package and set "
+            f"ckan_deb_sha256; it must be of CKAN {settings.version}, or the checkout's lock be another, too"
+        ),
+    )
+    deb.environment(
+        name="Build CKAN's environment",
+        path=ENVIRONMENT,
+        lock=packages,
+        archive=_DEB_FILE,
+        checksum=checksum,
+        package=_DEB,
+        version=settings.version,
+        release=release.codename,
+        finish=look,
     )

@@ -9,7 +9,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
-from facts.host import Basics
+from facts.host import Basics, Scratch, Unmounted
 from operations import connection
 from settings.ckan import CkanSettings
 from settings.host import HostSettings
@@ -39,6 +39,28 @@ def preflight(settings: HostSettings) -> Release:
     if basics.space < settings.base.minimum_space:
         wanted = settings.base.minimum_space
         problems.append(f"/ has {basics.space} GiB free, less than base_minimum_space = {wanted}")
+    named = {
+        "minio_mounts": settings.minio.mounts if settings.minio else (),
+        "dcor_mounts": settings.dcor.mounts if settings.dcor else (),
+    }
+    unmounted = {
+        setting: [path for path in paths if path in host.get_fact(Unmounted, paths=paths)]
+        for setting, paths in named.items()
+        if paths
+    }
+    problems += [
+        f"nothing is mounted at {path}, which {setting} names: mount it (/etc/fstab), or take it out"
+        for setting, paths in unmounted.items()
+        for path in paths
+    ]
+    if settings.dcor and not unmounted.get("dcor_mounts"):
+        scratch, wanted = settings.dcor.scratch_path, settings.dcor.scratch_space
+        space = host.get_fact(Scratch, path=scratch)
+        if space is not None and space < wanted:
+            problems.append(
+                f"{scratch} has room for {space} GB of temporary files, less than dcor_scratch_space = {wanted}: mount "
+                "a larger disk there, choose another folder with dcor_scratch_path, or lower dcor_scratch_space"
+            )
     if settings.ckan and (problem := _left_behind(settings.ckan)):
         problems.append(problem)
     if problems:

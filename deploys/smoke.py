@@ -6,17 +6,18 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.deploy import deploy
 
+from deploys.ckan import LOGS
+from deploys.workers import PROGRAMS
 from operations import smoke as check
-from settings.ckan import CkanSettings
+from settings.ckan import TRUE, CkanSettings
 from settings.nginx import NginxSettings
-
-_TRUE = ("true", "yes", "on", "y", "t", "1")  # CKAN's
+from settings.workers import WorkersSettings
 
 
 @deploy("Smoke")
-def smoke(ckan: CkanSettings, nginx: NginxSettings) -> None:
+def smoke(ckan: CkanSettings, nginx: NginxSettings, workers: WorkersSettings) -> None:
     """Ask the portal on its own host with curl (from base); the last component, since it needs all others."""
-    hidden = ckan.all_options.get("ckan.hide_version", "").lower() in _TRUE
+    hidden = ckan.all_options.get("ckan.hide_version", "").lower() in TRUE
     check.portal(
         name="Check that the portal answers",
         fqdn=nginx.fqdn,
@@ -24,4 +25,9 @@ def smoke(ckan: CkanSettings, nginx: NginxSettings) -> None:
         version=None if hidden else ckan.version,
         timeout=ckan.start_seconds,
         solr=urlsplit(ckan.solr_url).hostname or "this host",
+    )
+    check.programs(
+        name="Check that the workers run",
+        programs=[PROGRAMS[queue] for queue, number in workers.queues.items() if number],
+        logs=LOGS,
     )

@@ -35,7 +35,7 @@ def tls(settings: TlsSettings) -> None:
         files.install(
             name="Install the certificate's key",
             dest=settings.key_path,
-            text=render("tls/key.pem.j2", key=settings.key_text),
+            text=render("tls/key.pem.j2", key=settings.key),
             mode=0o600,
         )
         files.install(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from deploys.ckan import CONFIGURATION, ENVIRONMENT, INI, LOGS, WSGI
-from operations import apt, files, python, service, supervisor
+from deploys.ckan import CONFIGURATION, ENVIRONMENT, INI, LOGS, WSGI, code
+from operations import apt, files, service, supervisor
 from operations.text import render
+from settings.ckan import CkanSettings
+from settings.dcor import DcorSettings
 from settings.releases import Release
-from settings.uwsgi import UwsgiSettings
+from settings.uwsgi import STOP_SECONDS, UwsgiSettings
 
 _PROGRAM = "ckan-uwsgi"
 _UWSGI_INI = f"{CONFIGURATION}/ckan-uwsgi.ini"
 
 
 @deploy("uWSGI")
-def uwsgi(settings: UwsgiSettings, release: Release) -> None:
+def uwsgi(settings: UwsgiSettings, ckan: CkanSettings, release: Release, dcor: DcorSettings | None = None) -> None:
     """Run CKAN's web application with its newest code and configuration."""
     units = {
         "postgresql": f"postgresql@{release.postgresql}-main.service",
@@ -33,16 +35,21 @@ def uwsgi(settings: UwsgiSettings, release: Release) -> None:
         program=_PROGRAM,
         command=f"{ENVIRONMENT}/bin/uwsgi -i {_UWSGI_INI}",
         user="root",  # uWSGI itself becomes www-data, as its ini says
-        environment={"CKAN_INI": INI, "PYTHONUNBUFFERED": "1"},
+        environment=ckan.program_environment,
         logs=LOGS,
         startsecs=60,
-        stopwaitsecs=60,
+        stopwaitsecs=STOP_SECONDS,
     )
     files.directory(name="Make the folder of supervisor's drop-in", path="/etc/systemd/system/supervisor.service.d")
     files.install(
         name="Start supervisor after CKAN's services",
         dest="/etc/systemd/system/supervisor.service.d/ckan-deploy.conf",
-        text=render("uwsgi/supervisor-override.conf.j2", units=[units[service] for service in settings.local_services]),
+        text=render(
+            "uwsgi/supervisor-override.conf.j2",
+            units=[units[service] for service in settings.local_services],
+            stop_seconds=settings.stop_seconds,
+            mounts=dcor.mounts if dcor else (),
+        ),
     )
     service.follow(
         name="Run supervisor with its newest configuration",
@@ -51,7 +58,6 @@ def uwsgi(settings: UwsgiSettings, release: Release) -> None:
     )
     supervisor.follow(
         name="Run CKAN with its newest code and configuration",
-        program=_PROGRAM,
-        reads=[ENVIRONMENT, INI, WSGI, _UWSGI_INI],
+        programs=[_PROGRAM],
+        reads=[*code(ckan), INI, WSGI, _UWSGI_INI],
     )
-    python.former_absent(name="Remove the former environment of CKAN", path=ENVIRONMENT)

@@ -161,6 +161,37 @@ class PublicKey(FactBase[KeyState | None]):
         return KeyState(access, key_fingerprint(public_key), *_key(public_key))
 
 
+class Joined(FactBase[bool]):
+    """Whether a file that everybody may read (root's, 0644) is others one after the other.
+
+    + path: absolute path
+    + parts: absolute paths of the others
+    """
+
+    @override
+    def command(self, path: str, parts: tuple[str, ...]) -> StringCommand:
+        """Build the one command of this fact."""
+        quoted = QuoteString(path)
+        seen = ("LC_ALL=C stat -c '%a %U:%G %F'", quoted, "2>/dev/null")
+        return StringCommand(
+            'if [ "$(', *seen, ')" = "644 root:root regular file" ] && cat --', *map(QuoteString, parts),
+            "2>/dev/null | cmp -s -", quoted, "; then echo yes; fi",
+        )  # fmt: skip
+
+    @staticmethod
+    @override
+    def default() -> bool:
+        """It is not."""
+        return False
+
+    @override
+    def process(self, output: list[str]) -> bool:
+        """Take the word; raises ``FactProcessError`` with the output shown."""
+        if output != ["yes"]:
+            raise FactProcessError(f"the comparison is not understood: {output!r}")
+        return True
+
+
 def _access(output: list[str]) -> str:
     word, _, access = output[0].partition(" ")
     if word != "access":

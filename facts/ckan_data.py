@@ -9,6 +9,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.stdin import REST
 from facts.value import Value
 
 # The distribution's Python, not CKAN's: whatever state the environment is in, this must be known.
@@ -121,7 +122,7 @@ class Holdings(FactBase[HoldingsState]):
         """Build the one command of this fact; without an environment it prints nothing."""
         python = QuoteString(f"{path}/bin/python")
         arguments = map(QuoteString, (ini, *map(str, database), role, *ours))
-        return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_HOLDINGS), *arguments)
+        return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_HOLDINGS), *arguments, *REST)
 
     @staticmethod
     @override

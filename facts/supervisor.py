@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
@@ -31,16 +31,30 @@ def started(pid):
     except (OSError, IndexError):
         return None
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
-def changes(paths):
-    for path in paths:
-        for found in [path] + [os.path.join(r, n) for r, ds, fs in os.walk(path) for n in ds + fs]:
-            try:
-                s = os.lstat(found)
-            except OSError:
-                continue
-            yield max(s.st_mtime, s.st_ctime)
-reads = sys.argv[2:]
-answer = {"running": False, "processes": [], "newest": max(changes(reads), default=None)}
+def time_of(path):
+    try:
+        s = os.lstat(path)
+    except OSError:
+        return 0
+    return max(s.st_mtime, s.st_ctime)
+# Byte code, logs and git's own files come by themselves and are no news. So the time of a folder that has byte code
+# tells nothing either; what is new in it has its own time. Of other folders the time at which something came or went
+# counts, not that of their owner and mode.
+def newest(path):
+    yield time_of(path)
+    for folder, folders, files in os.walk(path):
+        if "__pycache__" not in folders:
+            yield os.stat(folder).st_mtime if os.path.isdir(folder) else 0
+        folders[:] = [name for name in folders if name not in ("__pycache__", ".git")]
+        for name in files:
+            if not name.endswith((".pyc", ".log")):
+                yield time_of(os.path.join(folder, name))
+        for name in folders:
+            if os.path.islink(os.path.join(folder, name)):
+                yield time_of(os.path.join(folder, name))
+programs, reads = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+answer = {"running": False, "processes": [], "configured": {p: time_of(path) or None for p, path in programs.items()}}
+answer["newest"] = max((found for path in reads for found in newest(path)), default=0) or None
 def processes():
     # Its unit is active before its socket answers.
     for attempt in range(60):
@@ -53,13 +67,14 @@ def processes():
     raise OSError
 try:
     for p in processes():
-        if p["group"] == sys.argv[1]:
-            answer["processes"].append({"name": p["name"], "state": p["statename"], "pid": p["pid"], "started": started(p["pid"])})
+        if p["group"] in programs:
+            found = {"program": p["group"], "name": p["name"], "state": p["statename"], "pid": p["pid"]}
+            answer["processes"].append({**found, "started": started(p["pid"])})
     answer["running"] = True
 except (ImportError, OSError):
     pass
 print(json.dumps(answer))
-"""  # noqa: E501
+"""
 )
 
 
@@ -72,6 +87,7 @@ def configuration_path(program: str) -> str:
 class ProcessState(Value):
     """One process of a program; ``state`` is supervisor's word, ``started`` seconds since the epoch."""
 
+    program: str
     name: str
     state: str
     pid: int
@@ -79,44 +95,56 @@ class ProcessState(Value):
 
 
 @dataclass(frozen=True)
-class ProgramState(Value):
-    """A program: whether supervisor answers, its processes, and the newest change of what they read."""
+class ProgramsState(Value):
+    """Programs: whether supervisor answers, their processes, and the newest change of what they read.
+
+    ``configured``: when each program's own configuration was changed; None where there is none.
+    """
 
     supervisor_running: bool = False
     processes: tuple[ProcessState, ...] = ()
     newest: float | None = None
+    configured: dict[str, float | None] = field(default_factory=dict)
+
+    def of(self, program: str) -> tuple[ProcessState, ...]:
+        """Processes of PROGRAM; none where supervisor does not know it."""
+        return tuple(process for process in self.processes if process.program == program)
+
+    def changed(self, program: str) -> float | None:
+        """When what PROGRAM runs with was changed last."""
+        return max((time for time in (self.newest, self.configured.get(program)) if time is not None), default=None)
 
 
-class Program(FactBase[ProgramState]):
-    """The processes of a supervisor program and how fresh they are.
+class Programs(FactBase[ProgramsState]):
+    """The processes of supervisor programs and how fresh they are.
 
-    + program: its name, as in ``[program:…]``
-    + reads: files and folders that it reads, besides its own configuration
+    + programs: their names, as in ``[program:…]``
+    + reads: files and folders that all of them read, besides their own configuration
     """
 
     @override
-    def command(self, program: str, reads: Sequence[str] = ()) -> StringCommand:
+    def command(self, programs: Sequence[str], reads: Sequence[str] = ()) -> StringCommand:
         """Build the one command of this fact."""
-        arguments = (program, configuration_path(program), *reads)
-        return StringCommand("python3 -c", QuoteString(_STATE), *map(QuoteString, arguments))
+        arguments = ({program: configuration_path(program) for program in programs}, list(reads))
+        return StringCommand("python3 -c", QuoteString(_STATE), *(QuoteString(json.dumps(a)) for a in arguments))
 
     @override
-    def requires_command(self, program: str, reads: Sequence[str] = ()) -> str:
+    def requires_command(self, programs: Sequence[str], reads: Sequence[str] = ()) -> str:
         """Python, which every supported release has."""
         return "python3"
 
     @staticmethod
     @override
-    def default() -> ProgramState:
+    def default() -> ProgramsState:
         """Supervisor is not there."""
-        return ProgramState()
+        return ProgramsState()
 
     @override
-    def process(self, output: list[str]) -> ProgramState:
+    def process(self, output: list[str]) -> ProgramsState:
         """Parse the JSON line; raises ``FactProcessError`` with the output shown."""
         try:
             answer = json.loads(output[-1])
             processes = tuple(ProcessState(**process) for process in answer["processes"])
-            return ProgramState(answer["running"], processes, answer["newest"])
+            return ProgramsState(answer["running"], processes, answer["newest"], answer["configured"])
         except (KeyError, TypeError, ValueError):
             raise FactProcessError(f"supervisor answered what is not understood: {output!r}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from typing_extensions import override
 
 from facts.value import Value
 
+_UNIT = re.compile(r"^[A-Za-z0-9:_.@-]+\.[a-z]+$")
 # A process's start is computed from the boot clock: systemd's own times say when it learned of a forking
 # service's main process, which is later; a file written in between would be missed. Numbers are written with a point
 # in this locale, with a comma in others. Both clocks are read until they were read at once: on a busy host this shell
@@ -18,6 +20,7 @@ from facts.value import Value
 PROCESS_START = r"""
 export LC_ALL=C
 started() {
+  [ "${1:-0}" != 0 ] || return 0  # a timer has no process
   for try in $(seq 50); do
     read before _ < /proc/uptime; now=$(date +%s.%N); read up _ < /proc/uptime
     [ "$before" != "$up" ] || break
@@ -40,7 +43,12 @@ command -v systemctl >/dev/null || exit 0
 systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p MainPID -p FragmentPath \
   -p DropInPaths -- "$unit" 2>/dev/null || exit 0
 get() { systemctl show --value -p "$1" -- "$unit"; }
-echo "Started=$(started "$(get MainPID)")"
+pid=$(get MainPID)
+if [ "${pid:-0}" != 0 ]; then echo "Started=$(started "$pid")"
+elif [ "$(get ActiveState)" = active ]; then
+  since=$(systemctl show --value --timestamp=us+utc -p InactiveExitTimestamp -- "$unit")
+  echo "Started=$(date -u -d "$since" +%s.%N)"
+fi
 own=/etc/systemd/system/$unit
 echo "Newest=$(newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths))"
 [ ! -e "$stamp" ] || echo "Reloaded=$(stat -c %.Y "$stamp")"
@@ -50,7 +58,10 @@ echo "Newest=$(newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths
 
 @dataclass(frozen=True)
 class UnitState(Value):
-    """A unit: its states in systemd's words, and times in seconds since the epoch (None: not known)."""
+    """A unit: its states in systemd's words, and times in seconds since the epoch (None: not known).
+
+    ``started``: when its main process started; of a timer and all else without one, when it became active.
+    """
 
     load: str = "not-found"
     active: str = "inactive"
@@ -103,6 +114,45 @@ class Unit(FactBase[UnitState]):
             )
         except (KeyError, ValueError):
             raise FactProcessError(f"systemctl printed what is not understood: {output!r}") from None
+
+
+# The links of enabled units, what a killed run left, and the time of a timer's last run are theirs, too.
+_PRESENT = r"""
+for unit do
+  there=
+  for path in "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d" "/etc/systemd/system/.$unit.ckan-deploy"* \
+      /etc/systemd/system/*.wants/"$unit" "/var/lib/systemd/timers/stamp-$unit"; do
+    if [ -e "$path" ] || [ -L "$path" ]; then there=yes; fi
+  done
+  case $(systemctl show --value -p ActiveState -- "$unit" 2>/dev/null) in ""|inactive) ;; *) there=yes ;; esac
+  if [ -n "$there" ]; then printf '%s\n' "$unit"; fi
+done
+"""
+
+
+class Present(FactBase[tuple[str, ...]]):
+    """Which units there is anything of: a file of the administrator's, a link, or something that runs or failed.
+
+    + units: full names
+    """
+
+    @override
+    def command(self, units: Sequence[str]) -> StringCommand:
+        """Build the one command of this fact."""
+        return StringCommand("sh -c", QuoteString(_PRESENT), "ckan-deploy", *map(QuoteString, units))
+
+    @staticmethod
+    @override
+    def default() -> tuple[str, ...]:
+        """None of them."""
+        return ()
+
+    @override
+    def process(self, output: list[str]) -> tuple[str, ...]:
+        """Take the lines; raises ``FactProcessError`` for what is no unit's name."""
+        if strange := [line for line in output if not _UNIT.match(line)]:
+            raise FactProcessError(f"these are no names of units: {strange!r}")
+        return tuple(output)
 
 
 def _time(text: str | None) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
-from lab import cleanup, host, inside, layers, mirror, paths, requirements, snapshot, sources, state
+from lab import cleanup, deb_build, host, inside, layers, mirror, paths, requirements, snapshot, sources, state
 from lab.errors import LabError
 from lab.solr_build import SOLR_VERSION
 
@@ -61,8 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--stopped", action="store_true", help="leave the host stopped")
     sub.add_argument("--delete", metavar="SNAPSHOT", help="delete a snapshot that nothing stands on")
     sub = command("mirror", _mirror, "the hosts' download site: its address, or build what it serves")
-    sub.add_argument("what", choices=["url", "solr"])
-    sub.add_argument("--version", default=SOLR_VERSION)
+    sub.add_argument("what", choices=["url", "solr", "deb", "git", "minio"])
+    sub.add_argument("--version", default=SOLR_VERSION, help="of Solr")
+    sub.add_argument("--release", help="of CKAN's package (default: as for hosts)")
     return parser
 
 
@@ -181,9 +182,18 @@ def _mirror(args: argparse.Namespace) -> int:
     if args.what == "url":
         print(mirror.url())
         return 0
-    from lab import mirror_solr  # slow to build and of no use to the other commands
+    if args.what == "deb":
+        requirements.check()
+        print(deb_build.ensure_deb(args.release or sources.default_release()))
+        return 0
+    from lab import git_mirror, minio_build, mirror_solr  # slow to build and of no use to the other commands
 
-    mirror_solr.ensure_solr(args.version, mirror.folder())
+    if args.what == "git":
+        git_mirror.ensure_git(mirror.folder())
+    elif args.what == "minio":
+        minio_build.ensure_minio()
+    else:
+        mirror_solr.ensure_solr(args.version, mirror.folder())
     return 0
 
 

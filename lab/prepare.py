@@ -4,7 +4,7 @@ import os
 import uuid
 from pathlib import Path
 
-from lab import paths, sources, state, system
+from lab import git_mirror, mirror, paths, sources, state, system
 
 ARCHIVES = "var/cache/apt/archives"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
@@ -19,6 +19,7 @@ def host(record: state.Record, merged: Path) -> None:
     system.write(merged / "etc/machine-id", uuid.uuid4().hex + "\n", 0o444)
     system.write(merged / "etc/resolv.conf", sources.resolver())
     system.write(merged / "etc/hosts", _hosts(merged / "etc/hosts", record.name))
+    system.write(merged / "etc/gitconfig", _git_settings(record.address))
     keys = merged / "home/deploy/.ssh/authorized_keys"
     system.write(keys, state.ssh_key().with_suffix(".pub").read_text(), 0o600)
     owner = keys.parent.stat()
@@ -28,6 +29,12 @@ def host(record: state.Record, merged: Path) -> None:
         system.write(merged / HOST_KEY, own_key.read_text(), 0o600)
         system.write(merged / f"{HOST_KEY}.pub", own_key.with_suffix(".pub").read_text())
     done.touch()
+
+
+def _git_settings(address: str) -> str:
+    """Have git look at the lab's mirror for what is asked of DCOR's repositories."""
+    gateway = address.rpartition(".")[0] + ".1"
+    return f'[url "http://{gateway}:{mirror.PORT}/git/"]\n\tinsteadOf = {git_mirror.REAL}\n'
 
 
 def _hosts(file: Path, name: str) -> str:

@@ -11,6 +11,8 @@ from lab.errors import LabError
 
 PROC = Path("/proc")
 MODULES = ("lab.supervise", "lab.mirror")
+# A session of ssh outlives the lab that began it, and then waits for a host that has gone.
+PROGRAMS = ("systemd-nspawn", "ssh")
 
 
 def arguments(pid: int) -> list[str]:
@@ -22,7 +24,7 @@ def arguments(pid: int) -> list[str]:
 
 
 def ours() -> dict[int, list[str]]:
-    """This lab's long-running processes: pid -> command line.
+    """This lab's long-running processes and its ssh sessions: pid -> command line.
 
     Known by the program and by an argument that is this lab's state folder or lies below it.
     """
@@ -38,8 +40,8 @@ def ours() -> dict[int, list[str]]:
 
 def _program(words: list[str]) -> str:
     """Which of the lab's programs a command line runs; empty for any other."""
-    if words and Path(words[0]).name == "systemd-nspawn":
-        return "systemd-nspawn"
+    if words and Path(words[0]).name in PROGRAMS:
+        return Path(words[0]).name
     return words[2] if len(words) > 2 and words[1] == "-m" and words[2] in MODULES else ""
 
 

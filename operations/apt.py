@@ -8,29 +8,30 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from facts.apt import Brought, Packages
+from facts.files import Managed
 from operations import foresight
+from operations.dpkg import CKAN, HIDDEN, PATIENTLY
 from operations.files import script
 
-# An earlier run's apt may live on after its connection was cut, so locks are waited for (also the lists' lock,
-# which DPkg::Lock::Timeout does not cover). CKAN_DEPLOY_NO_START is what our policy-rc.d looks at: a package must
-# not start its service with a default configuration on a public port. needrestart must not restart anything here.
-_INSTALL = r"""
-set -e
+# CKAN_DEPLOY_NO_START is what our policy-rc.d looks at: a package must not start its service with a default
+# configuration on a public port. needrestart must not restart anything here. CKAN's own package, which no archive has,
+# is taken off the books when it is torn: apt would do nothing else before it is repaired.
+_INSTALL = (
+    "set -e\n"
+    + PATIENTLY
+    + HIDDEN
+    + r"""
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 NEEDRESTART_SUSPEND=1 CKAN_DEPLOY_NO_START=1
-outdated=$1; shift
-said=$(mktemp); trap 'rm -f "$said"' EXIT
-patiently() {
-  for i in $(seq 300); do
-    ! "$@" 2>"$said" || return 0
-    grep -q 'Could not get lock\|Unable to lock\|frontend lock' "$said" || break
-    sleep 2
-  done
-  cat "$said" >&2; return 1
-}
+export APT_LISTCHANGES_FRONTEND=none
+outdated=$1; ckan=$2; shift 2
 get() {
   patiently apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >/dev/null
 }
+case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$ckan" 2>/dev/null)" in
+  ''|?n*|?c' '*|?i' '*) ;;
+  *) let_go "$ckan" /usr/lib/ckan.ckan-deploy ;;
+esac
 patiently dpkg --configure -a --force-confdef --force-confold >/dev/null
 # What was being unpacked cannot be configured; apt takes it for installed unless it is told.
 torn=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}\n' | sed -n 's/^\(.H.\|..R\)|//p')
@@ -41,6 +42,7 @@ if [ -n "$torn" ] || [ $# -gt 0 ]; then
   [ $# = 0 ] || get install "$@" 2>/dev/null || { get update; get -f install "$@"; }
 fi
 """
+)
 
 _STATUS = "/var/lib/dpkg/status"
 
@@ -69,15 +71,20 @@ def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
     if missing and foresight.preparing():
         brought = host.get_fact(Brought, packages=tuple(missing))
         foresight.will_install(*(name for name in brought if name not in missing))
-    yield script(_INSTALL, "yes" if current.lists_outdated else "no", *missing)
+    yield script(_INSTALL, "yes" if current.lists_outdated else "no", CKAN, *missing)
 
 
 @operation()
-def absent(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
+def absent(packages: Sequence[str], brought_with: str = "") -> Generator[StringCommand, None, None]:
     """Remove those of PACKAGES that are installed; their configuration stays.
 
     + packages: names as apt knows them
+    + brought_with: path of a file that only an earlier run of ours can have written: without it the packages are
+      somebody else's, and stay
     """
+    if brought_with and host.get_fact(Managed, path=brought_with).state is None:
+        host.noop("the packages are not ours")
+        return
     current = host.get_fact(Packages, packages=tuple(packages))
     unwanted = sorted(set(packages) & set(current.versions))
     if not unwanted:

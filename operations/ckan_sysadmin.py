@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Generator
@@ -94,7 +93,7 @@ def sysadmin(
     current = host.get_fact(Database, path=path, ini=ini, stamp=stamp, user=user)
     must_reach(current, location)
     signed = hmac.digest(secret_key.unmask().encode(), b"API tokens", "sha256").hex()
-    given = _verifier(password.unmask(), f"{location} {user}")
+    given = stamps.verifier(password.unmask(), f"{location} {user}")
     made_for, signed_with, was_given, digest = [*(current.stamp or "").split(), "", "", "", ""][:4]
     token_there = not token or (signed_with == signed and _is_private(token, digest))
     known = current.sysadmin if current.reachable else not current.missing
@@ -107,11 +106,6 @@ def sysadmin(
     wanted = {"name": user, "email": email, "password": password.unmask(), "rotated": rotated, "token": make}
     stdin = f"{location} {signed} {given}\n{json.dumps(wanted)}"
     yield script(_RUN_SYSADMIN, path, ini, _SYSADMIN, token, stamp, stdin=stdin)
-
-
-def _verifier(password: str, salt: str) -> str:
-    """Return what tells PASSWORD from another one, and is slow to guess from (scrypt, RFC 7914)."""
-    return hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def _is_private(path: str, digest: str) -> bool:

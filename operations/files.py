@@ -13,6 +13,7 @@ from pyinfra.api import OperationValueError, QuoteString, StringCommand, operati
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
 from facts.files import FileState, Managed, ManagedState, leftover_path
+from facts.stdin import REST
 from operations import foresight
 from operations.text import Text
 
@@ -21,6 +22,14 @@ from operations.text import Text
 ASIDE = r"""
 aside() {
   if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv "$1" "$2.aside.$(date +%s)"; fi
+}
+"""
+
+# Why something large could not be written, when that is why. A disk that is all but full is as good as full.
+ROOM = r"""
+say_if_full() { # say_if_full FOLDER
+  left=$(df -k --output=avail -- "$1" | tail -n 1)
+  [ "$left" -ge 51200 ] || echo "the disk of $1 is full, $((left / 1024)) MB are left: make room and run again" >&2
 }
 """
 
@@ -48,10 +57,13 @@ rm -f "$new.old"
 )
 
 
+_LOG = ASIDE + 'set -e; umask 077; aside "$1" "$4"; [ -e "$1" ] || : > "$1"; chown "$2" "$1"; chmod "$3" "$1"'
+
+
 def script(body: str, *arguments: object, stdin: str | None = None) -> StringCommand:
     """Return a command that runs the shell script BODY with ARGUMENTS as ``$1`` …, and STDIN, which never shows."""
     command = ("sh -c", QuoteString(body), "ckan-deploy", *(QuoteString(str(a)) for a in arguments))
-    return StringCommand(*command) if stdin is None else StringCommand(*command, _stdin=StringIO(stdin))
+    return StringCommand(*command) if stdin is None else StringCommand(*command, *REST, _stdin=StringIO(stdin))
 
 
 @operation()
@@ -114,6 +126,21 @@ umask 022; mkdir -p "$(dirname "$1")"; [ -d "$1" ] || mkdir -m 0700 "$1"; chown 
 
 
 @operation()
+def log(path: str, owner: str, group: str, mode: int = 0o644) -> Generator[StringCommand, None, None]:
+    """Have a file of this owner and mode that others write; what is in it is left alone.
+
+    + path: absolute path; its folder must exist when the operation runs
+    """
+    managed = managed_as(path, owner, group)
+    current = managed.state and replace(managed.state, sha256=None)
+    if current == FileState("regular file", mode, owner, group, None, None):
+        host.noop(f"{path} is there")
+        return
+    foresight.will_touch(path)
+    yield script(_LOG, path, f"{owner}:{group}", f"{mode:o}", leftover_path(path))
+
+
+@operation()
 def link(path: str, target: str) -> Generator[StringCommand, None, None]:
     """Make a symbolic link.
 
@@ -136,13 +163,18 @@ rm -f "$3.old"; ln -sfn "$2" "$3"; mv -fT "$3" "$1"
 
 
 @operation()
-def absent(path: str, package: str = "") -> Generator[StringCommand, None, None]:
+def absent(path: str, package: str = "", brought_with: str = "") -> Generator[StringCommand, None, None]:
     """Remove a file, a link or a folder that is empty.
 
     + path: absolute path; a folder with something in it is an error when the operation runs, nothing is lost
     + package: name of the package that brings the file, where one does: then the plan knows that there will be
       something to remove once an earlier operation has installed it for the first time
+    + brought_with: path of a file that only an earlier run of ours can have written: without it PATH is somebody
+      else's, and stays
     """
+    if brought_with and host.get_fact(Managed, path=brought_with).state is None:
+        host.noop(f"{path} is not ours")
+        return
     managed = host.get_fact(Managed, path=path)
     if managed.state is None and not managed.leftover and not (package and foresight.set_up(package)):
         host.noop(f"{path} is not there")

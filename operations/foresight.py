@@ -52,25 +52,39 @@ def will_make(*accounts: str) -> None:
 
 def touched(*paths: str) -> bool:
     """Whether an earlier operation will touch one of PATHS or something below it; False during execution."""
-    if not preparing():
-        return False
-    wanted = {PurePosixPath(path) for path in paths}
-    return any(wanted.intersection((noted, *noted.parents)) for noted in map(PurePosixPath, _notes("path")))
+    return preparing() and any(_below(noted, paths) for noted in _notes("path"))
+
+
+def replaced(path: str) -> bool:
+    """Whether an earlier operation will touch PATH itself, not only something below it; False during execution."""
+    return preparing() and PurePosixPath(path) in {PurePosixPath(noted) for noted in _notes("path")}
 
 
 def installed(*packages: str) -> bool:
     """Whether an earlier operation will install one of PACKAGES; False during execution."""
-    return preparing() and not _notes("package").isdisjoint(packages)
+    return preparing() and not _notes("package").keys().isdisjoint(packages)
 
 
 def set_up(*packages: str) -> bool:
     """Whether an earlier operation will install one of PACKAGES with its configuration; False during execution."""
-    return preparing() and not _notes("new package").isdisjoint(packages)
+    return preparing() and not _notes("new package").keys().isdisjoint(packages)
 
 
 def started(*units: str) -> bool:
     """Whether an earlier operation will (re)start one of UNITS; False during execution."""
-    return preparing() and not _notes("unit").isdisjoint(units)
+    return preparing() and not _notes("unit").keys().isdisjoint(units)
+
+
+def started_since_touched(unit: str, *paths: str) -> bool:
+    """Whether an earlier operation will (re)start UNIT once PATHS are as they will be; False during execution.
+
+    False, too, when it starts before one of PATHS, or something below it, is touched.
+    """
+    if not started(unit):
+        return False
+    touches = _notes("path")
+    last = max((number for path, number in touches.items() if _below(path, paths)), default=-1)
+    return _notes("unit")[unit] > last
 
 
 def owner(shown: str, wanted: str) -> str:
@@ -78,11 +92,20 @@ def owner(shown: str, wanted: str) -> str:
     return wanted if shown == "UNKNOWN" and preparing() and wanted in _notes("account") else shown
 
 
-def _notes(kind: str) -> set[str]:
-    notes: dict[str, set[str]] = host.connector_data.setdefault(_KEY, {})
-    return notes.setdefault(kind, set())
+def _below(path: str, paths: Iterable[str]) -> bool:
+    """Whether PATH is one of PATHS or below one."""
+    noted = PurePosixPath(path)
+    return not {PurePosixPath(wanted) for wanted in paths}.isdisjoint((noted, *noted.parents))
+
+
+def _notes(kind: str) -> dict[str, int]:
+    """What is noted of KIND, with the number of its last note: later ones have larger numbers."""
+    notes: dict[str, dict[str, int]] = host.connector_data.setdefault(_KEY, {})
+    return notes.setdefault(kind, {})
 
 
 def _note(kind: str, names: Iterable[str]) -> None:
     if preparing():
-        _notes(kind).update(names)
+        notes = host.connector_data.setdefault(_KEY, {})
+        number = 1 + max((last for noted in notes.values() for last in noted.values()), default=-1)
+        _notes(kind).update(dict.fromkeys(names, number))

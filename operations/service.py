@@ -7,7 +7,8 @@ from collections.abc import Generator, Sequence
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from facts.systemd import Unit, UnitState, reload_stamp
+from facts.files import Managed, leftover_path
+from facts.systemd import Present, Unit, UnitState, reload_stamp
 from operations import foresight
 from operations.files import script
 
@@ -33,7 +34,31 @@ mkdir -p "$(dirname "$3")"; touch "$3.new"
 systemctl reload -- "$1" || { rm -f "$3.new"; journalctl -n 20 --no-pager -o cat -u "$1" >&2; exit 1; }
 mv -f "$3.new" "$3"
 """
+_ABSENT = r"""
+set -e
+unit=$1; mark=$2; count=$3; shift 3
+systemctl disable --now --quiet -- "$unit" 2>/dev/null || systemctl stop -- "$unit" 2>/dev/null || :
+while [ "$count" -gt 0 ]; do rm -f -- "$1"; shift; count=$((count - 1)); done
+systemctl daemon-reload; systemctl reset-failed -- "$unit" 2>/dev/null || :
+for tree in "$@"; do rm -rf -- "$tree"; rmdir -- "$(dirname "$tree")" 2>/dev/null || :; done
+rm -rf -- "$mark"
+"""
+_WITHOUT = 'set -e; rm -f "$1" "$2" "$2.old"; systemctl daemon-reload'
 _ENABLE = 'systemctl enable --quiet -- "$1"'
+# Files go last, so that a killed run is made up for; a unit that fails to stop is an error, and stays.
+_UNITS_ABSENT = r"""
+set -e
+for unit do
+  case $(systemctl show --value -p ActiveState -- "$unit") in inactive|failed) ;; *) systemctl stop -- "$unit" ;; esac
+done
+for unit do
+  systemctl disable --quiet -- "$unit" 2>/dev/null || :
+  rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d" "/etc/systemd/system/.$unit.ckan-deploy"* \
+    /etc/systemd/system/*.wants/"$unit" "/var/lib/systemd/timers/stamp-$unit"
+done
+systemctl daemon-reload
+for unit do systemctl reset-failed -- "$unit" 2>/dev/null || :; done
+"""
 
 
 @operation()
@@ -69,6 +94,54 @@ def follow(
         yield script(_ENABLE, unit)
     else:
         host.noop(f"{unit} runs with its newest configuration")
+
+
+@operation()
+def absent(
+    unit: str, mark: str, files: Sequence[str] = (), trees: Sequence[str] = ()
+) -> Generator[StringCommand, None, None]:
+    """Stop a unit of ours, and remove it with what it ran from.
+
+    + unit: full name; its file is in /etc/systemd/system
+    + mark: absolute path of a folder that only a run of ours makes, before all else: without it the unit is somebody
+      else's, and stays. It is removed last
+    + files, trees: absolute paths of files, and of folders with all that is in them; the folder around such a one goes
+      too when nothing else is in it
+    """
+    if host.get_fact(Managed, path=mark).state is None:
+        host.noop(f"there is no {unit} of ours")
+        return
+    file = f"/etc/systemd/system/{unit}"
+    foresight.will_touch(file, mark, *files, *trees)
+    yield script(_ABSENT, unit, mark, len(files) + 1, file, *files, *trees)
+
+
+@operation()
+def units_absent(units: Sequence[str]) -> Generator[StringCommand, None, None]:
+    """Stop units of ours and remove all that there is of them.
+
+    + units: full names, a timer before the service that it starts; a unit that a package brings is not for this
+    """
+    found = host.get_fact(Present, units=tuple(units)) if units else ()
+    if not found:
+        host.noop("there is none of these units")
+        return
+    foresight.will_touch(*(f"/etc/systemd/system/{unit}" for unit in found))
+    yield script(_UNITS_ABSENT, *found)
+
+
+@operation()
+def without(drop_in: str) -> Generator[StringCommand, None, None]:
+    """Remove a drop-in of ours, and have systemd forget it; a process that runs goes on as it is.
+
+    + drop_in: its absolute path
+    """
+    managed = host.get_fact(Managed, path=drop_in)
+    if managed.state is None and not managed.leftover:
+        host.noop(f"{drop_in} is not there")
+        return
+    foresight.will_touch(drop_in)
+    yield script(_WITHOUT, drop_in, leftover_path(drop_in))
 
 
 def _stale(current: UnitState, since: float | None) -> bool:

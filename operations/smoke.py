@@ -13,6 +13,7 @@ from pyinfra.api import OperationError, StringCommand, operation
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
 from facts.http import Answer, Answers
+from facts.supervisor import Programs
 from operations import foresight
 from operations.files import script
 
@@ -55,6 +56,40 @@ def portal(
         yield script('printf "%s\\n" "$1" >&2; exit 1', problem)
         return
     host.noop("the portal is well")
+
+
+@operation()
+def programs(
+    programs: Sequence[str], logs: str, timeout: float = 60, poll: float = 1
+) -> Generator[StringCommand, None, None]:
+    """Wait until all processes of supervisor's programs run, past the time that they must to count; never a change.
+
+    + programs: their names
+    + logs: folder of their logs, for the message
+    + timeout: longest wait, seconds; one that ends again and again never gets there
+    + poll: pause between two looks, seconds
+    """
+    if foresight.preparing() or not programs:
+        host.noop("programs are looked at once all is in place")
+        return
+    began = time.monotonic()
+    while True:
+        current = _read(Programs(), programs=tuple(programs), reads=())
+        states = {program: {p.name: p.state for p in current.of(program)} for program in programs}
+        down = [program for program, found in states.items() if set(found.values()) != {"RUNNING"}]
+        if not down:
+            host.noop("all programs run")
+            return
+        given_up = any("FATAL" in states[program].values() for program in down)  # by supervisor
+        if given_up or time.monotonic() - began >= timeout:
+            break
+        time.sleep(poll)
+    said = "; ".join(
+        f"{program}: {', '.join(f'{name} is {state}' for name, state in states[program].items()) or 'not there'}, see "
+        f"{logs}/{program}.log"
+        for program in down
+    )
+    yield script('printf "%s\\n" "$1" >&2; exit 1', f"not running after {time.monotonic() - began:.0f} seconds: {said}")
 
 
 def trouble(answers: Sequence[Answer], version: str | None, solr: str = "this host") -> str | None:
@@ -102,12 +137,15 @@ def _wait(
 
 
 def _ask(urls: tuple[str, ...], address: str, certificate: str) -> tuple[Answer, ...]:
-    """Ask now; not as a fact, which may be answered from what was read before other hosts were changed."""
-    fact = Answers()
-    arguments: dict[str, Any] = dict(host.current_op_global_arguments or {})
-    connector = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
-    command = fact.command(urls=urls, address=address, certificate=certificate)
-    succeeded, output = host.run_shell_command(command, **connector)
+    answers: tuple[Answer, ...] = _read(Answers(), urls=urls, address=address, certificate=certificate)
+    return answers
+
+
+def _read(fact: Any, **arguments: Any) -> Any:
+    """Read FACT now, not from what was read before all was changed."""
+    given: dict[str, Any] = dict(host.current_op_global_arguments or {})
+    connector = {key: value for key, value in given.items() if key in CONNECTOR_ARGUMENT_KEYS}
+    succeeded, output = host.run_shell_command(fact.command(**arguments), **connector)
     if not succeeded:
         raise OperationError(f"{host.name}: the portal cannot be asked: {output.stderr.strip() or 'no output'}")
     return fact.process(output.stdout_lines)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
 from pyinfra.api.hiddenvalue import HiddenValue
 
-MASK = "*MASKED*"
+MASK: str = HiddenValue().masked_value  # type: ignore[no-untyped-call]  # as pyinfra shows secrets itself
 _SPOILT = re.compile(r"(\*|%2A)masked(\*|%2A)", re.IGNORECASE)  # what filters make of a mask: lower, urlencode, …
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 _GONE = "(a line that may have held a secret)"
@@ -79,9 +80,27 @@ def render(template: str, *settings: object, private: bool = False, **values: ob
     return Text(secret, _environment(reveal=False).get_template(template).render(values), private)
 
 
+class _Environment(jinja2.Environment):
+    """Templates that cannot look into a secret: what it gives away there would be shown."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As in any template; a secret has no attributes."""
+        return super().getattr(_without_parts(obj, attribute), attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """As in any template; a secret has no items, which may be attributes, too."""
+        return super().getitem(_without_parts(obj, argument), argument)
+
+
+def _without_parts(value: Any, part: object) -> Any:
+    if isinstance(value, HiddenValue):
+        raise jinja2.UndefinedError(f"a secret has no {part} in a template; write it as it is, or filtered")
+    return value
+
+
 @cache
 def _environment(*, reveal: bool) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
@@ -108,4 +127,5 @@ def _reveal(value: object) -> object:
 
 
 def _mask(value: object) -> object:
-    return MASK if isinstance(value, HiddenValue) else value
+    """Mask VALUE if it is a secret: each of its lines, so that a difference compares line with line."""
+    return re.sub(r"[^\n]+", MASK, value.unmask()) or MASK if isinstance(value, HiddenValue) else value

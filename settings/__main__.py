@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -85,7 +87,7 @@ def _examine(inventory: str, data: dict[str, object]) -> tuple[Resolution, Offli
     check_group_data()
     files = files_of(inventory)
     hosts = from_inventory(load(inventory, files, data), files)
-    store = Offline(store_for(hosts))
+    store = Offline(store_for(hosts, files.given))
     return examine(hosts, store, files), store
 
 
@@ -112,5 +114,16 @@ def _chosen(rows: list[report.Row], host: str | None, names: list[str], found: R
     return chosen
 
 
+def _until_nobody_reads() -> int:
+    """Run ``main``; a reader that has seen enough (``| head``) ends it quietly, with the status of programs in C."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+        return 128 + signal.SIGPIPE
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_until_nobody_reads())

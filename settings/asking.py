@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import click
+
 from settings.outline import Outline, Resolve
 from settings.secrets import made, terminal
-from settings.secrets.made import spec_of, wrong
+from settings.secrets.errors import SecretsError
+from settings.secrets.form import spec_of, wrong
 from settings.secrets.sealed import Place
 from settings.store import SecretStore, shown
 
@@ -12,16 +15,26 @@ from settings.store import SecretStore, shown
 def ask(store: SecretStore, resolve: Resolve) -> None:
     """Ask the person at the terminal for what is missing in STORE, once all of it is known.
 
-    What the person does not give stays missing. Without a terminal, and where the store makes its own, nothing is
-    asked. Raises ``SecretsError`` when what was given cannot be kept.
+    What the person does not give stays missing. Without a terminal, with ``-y``, where the store makes its own, and
+    where other settings are wrong, so that the run stops anyway, nothing is asked. Raises ``SecretsError`` when what
+    is made cannot be kept; what was entered is used all the same.
 
     + resolve: resolves the settings with the store that it is given
     """
-    if store.generate or not terminal.there():
+    if store.generate or not terminal.there() or _unasked():
         return
-    missing = Outline.of(store, resolve).missing_places
+    outline = Outline.of(store, resolve)
+    if outline.wrong_settings:
+        return
+    missing = outline.missing_places
     if _offer_to_make(store, [place for place in missing if spec_of(place.name).generated]):
         _enter(store, [place for place in missing if not spec_of(place.name).generated])
+
+
+def _unasked() -> bool:
+    """Whether pyinfra was told to ask nothing (``-y``)."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.params.get("yes"))
 
 
 def _offer_to_make(store: SecretStore, places: list[Place]) -> bool:
@@ -38,7 +51,11 @@ def _offer_to_make(store: SecretStore, places: list[Place]) -> bool:
 
 
 def _enter(store: SecretStore, places: list[Place]) -> None:
-    """Ask for PLACES, whose values other systems gave."""
+    """Ask for PLACES, whose values other systems gave.
+
+    No prompt takes several lines: a secret that has them stays missing, which is said with its command.
+    """
+    places = [place for place in places if not spec_of(place.name).multiline]
     if places:
         terminal.say(f"{shown(store.vault.path)} lacks what only a person can give; Enter alone stops the run.")
     for place in places:
@@ -51,6 +68,12 @@ def _enter(store: SecretStore, places: list[Place]) -> None:
             terminal.say("The two values differ.")
         else:
             store.given[place] = value
-    if store.given and terminal.agreed(f"Keep what you entered in {shown(store.vault.path)}, encrypted?"):
-        store.vault.set(store.given)
-        store.again()
+    if not store.given:
+        return
+    try:
+        store.vault.ready()  # else the question is in vain
+        if terminal.agreed(f"Keep what you entered in {shown(store.vault.path)}, encrypted?"):
+            store.vault.set(store.given)
+            store.again()
+    except SecretsError as error:
+        terminal.say(f"What you entered is used for this run, but not kept: {error}.")

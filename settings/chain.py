@@ -15,39 +15,52 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 
 def check(
     chain_text: str,
-    key_text: str,
     names: Sequence[str],
     now: datetime,
     roots: Iterable[x509.Certificate],
-    where: tuple[str, str] = ("the chain", "the key"),
+    file: str = "the chain",
 ) -> None:
     """Raise ``ValueError`` with one sentence (what, where, what to do) unless this can be served.
 
-    + chain_text: PEM, the server's certificate first, each followed by the one that issued it
-    + key_text: PEM of its private key, without a password
+    + chain_text: PEM, the server's certificate first (that is the one that issued no other), each followed by the one
+      that issued it
     + names: all must be covered by the certificate's DNS names (wildcards count for one label)
     + now: a time with its zone
     + roots: certificates that clients trust; the last of the chain must be self-signed or issued by one of them
-    + where: the files' names, for the sentences
+    + file: its name, for the sentences
     """
-    chain_file, key_file = where
-    chain = _parse(chain_text, chain_file)
-    leaf = _leaf(chain, _public_key(key_text, key_file), chain_file, key_file)
-    _check_order([leaf, *(other for other in chain if other is not leaf)], chain, list(roots), chain_file)
+    chain = certificates(chain_text, file)
+    leaf = _first(chain)
+    _check_order([leaf, *(other for other in chain if other is not leaf)], chain, list(roots), file)
     for certificate in chain:
-        _check_time(certificate, now, chain_file)
+        _check_time(certificate, now, file)
     uncovered = [name for name in names if not any(_covers(pattern, name) for pattern in _dns(leaf))]
     if uncovered:
         covered = ", ".join(_dns(leaf)) or "no DNS name"
         raise ValueError(
-            f"the certificate in {chain_file} does not cover {', '.join(uncovered)} (only {covered}); "
-            "get one for all names of the portal, or change the names"
+            f"the certificate in {file} does not cover {', '.join(uncovered)} (only {covered}); "
+            "get one for all these names, or change the names"
+        )
+
+
+def belong_together(chain_text: str, key_text: str, where: tuple[str, str]) -> None:
+    """Raise ``ValueError`` with one sentence unless KEY_TEXT is the key of the first certificate of CHAIN_TEXT.
+
+    + where: names of the two, for the sentences
+    """
+    chain_file, key_file = where
+    first = certificates(chain_text, chain_file)[0]
+    if _public_bytes(first.public_key()) != _public_bytes(_private_key(key_text, key_file).public_key()):
+        raise ValueError(
+            f"the key in {key_file} belongs to another certificate than {_name(first)}, the first of {chain_file}; "
+            "give the two that were made together"
         )
 
 
@@ -71,13 +84,35 @@ def trusted_roots() -> tuple[x509.Certificate, ...]:
     return tuple(roots.values())
 
 
+def root_of(certificate: x509.Certificate, roots: Iterable[x509.Certificate]) -> x509.Certificate | None:
+    """Return the one of ROOTS that issued CERTIFICATE; None where it issued itself, or none did."""
+    if _issued(certificate, certificate):
+        return None
+    return next((root for root in roots if _issued(certificate, root)), None)
+
+
 def _blocks(text: str) -> list[str]:
     end = "-----END CERTIFICATE-----"
     begin = "-----BEGIN CERTIFICATE-----"
     return [begin + part.partition(begin)[2] + end for part in text.split(end)[:-1] if begin in part]
 
 
-def _parse(text: str, file: str) -> list[x509.Certificate]:
+def ends_in_a_root(text: str, file: str) -> bool:
+    """Whether the last certificate of the chain in TEXT is self-signed, so that clients must be told to trust it."""
+    last = certificates(text, file)[-1]
+    return _issued(last, last)
+
+
+def root_text(text: str, file: str) -> str:
+    """Return the last certificate of the chain in TEXT, as PEM: what clients must be told to trust.
+
+    Those before it come and go, and whoever trusts their root need not hear of that.
+    """
+    return certificates(text, file)[-1].public_bytes(Encoding.PEM).decode()
+
+
+def certificates(text: str, file: str) -> list[x509.Certificate]:
+    """Return the certificates in TEXT, from FILE, in order. Raises ``ValueError`` with one sentence."""
     if "PRIVATE KEY-----" in text:
         raise ValueError(f"{file} holds a private key, but everybody may read this file; keep the key in a file alone")
     try:
@@ -92,26 +127,25 @@ def _parse(text: str, file: str) -> list[x509.Certificate]:
     return chain
 
 
-def _public_key(text: str, file: str) -> bytes:
+def _private_key(text: str, file: str) -> PrivateKeyTypes:
     try:
-        key = load_pem_private_key(text.encode(), password=None)
+        return load_pem_private_key(text.encode(), password=None)
     except TypeError as error:
         raise ValueError(
-            f"the key in {file} has a password, which nginx could not give; remove it with `openssl pkey`"
+            f"the key in {file} has a password, which no service could give; remove it with `openssl pkey`"
         ) from error
     except Exception as error:
         raise ValueError(f"{file} holds no PEM private key that can be read; export the key as PEM") from error
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _leaf(chain: list[x509.Certificate], key: bytes, chain_file: str, key_file: str) -> x509.Certificate:
-    for certificate in chain:
-        if certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == key:
-            return certificate
-    raise ValueError(
-        f"the key in {key_file} belongs to another certificate than {_name(chain[0])}, the first of {chain_file}; "
-        "give the two files that were made together"
-    )
+def _public_bytes(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _first(chain: list[x509.Certificate]) -> x509.Certificate:
+    """Return the certificate that issued none of the others."""
+    leaves = (one for one in chain if not any(_issued(other, one) for other in chain if other is not one))
+    return next(leaves, chain[0])
 
 
 def _check_order(

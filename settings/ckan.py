@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
+from settings.ckan_extension import Extension, OptionName
 from settings.component import Component, configured, derived, secret
+from settings.flavours import FLAVOURS, Flavour
 from settings.secret import Secret
 
-_OptionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+INI_PATH = "/etc/ckan/default/ckan.ini"
+TRUE = ("true", "yes", "on", "y", "t", "1")  # what CKAN takes for true in an option, in lower case
 _Word = Annotated[str, Field(pattern=r"^\S+$")]
 _PATH = "an absolute path without blanks"
 _MAIL = "an e-mail address, or empty"
 _MAIL_PATTERN = r"^([^@\s]+@[^@\s]+)?$"
 _HOST = "loopback, or the address of its host where that is another one"
-_PINNED = re.compile(r"^[A-Za-z0-9._-]+==\S+( +--hash=sha256:[0-9a-f]{64})+$")
-
-
-class Extension(BaseModel):
-    """One of the site's own CKAN extensions.
-
-    + requirements: lines of a lock file, ``name==version --hash=sha256:…``: the extension and whatever it needs
-      beyond CKAN's own lock
-    + plugins: names for ``ckan.plugins``, after CKAN's own, in this order
-    + options: lines for ckan.ini's ``[app:main]``
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    requirements: tuple[str, ...] = ()
-    plugins: tuple[str, ...] = ()
-    options: dict[_OptionName, str] = Field(default_factory=dict)
-
-    @field_validator("requirements")
-    @classmethod
-    def _pinned(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
-        for line in lines:
-            if not _PINNED.match(line):
-                raise ValueError(f"not pinned with a hash: {line!r}; write `name==version --hash=sha256:…`")
-        return lines
+# An asset of a release of CKAN's packagers stays as it is; what they serve elsewhere under the same name is overwritten
+# by each patch release. Those that are known, by the CKAN that is in them; their checksums could not be looked up.
+DEB_RELEASES = "https://github.com/ckan/ckan-packaging/releases/download/{tag}/python-ckan_2.11-noble_amd64.deb"
+DEBS = {"2.11.5": DEB_RELEASES.format(tag="v20260429.1")}
 
 
 class CkanSettings(Component):
@@ -49,23 +30,53 @@ class CkanSettings(Component):
     prefix: ClassVar[str] = "ckan"
     group: ClassVar[str] = "portal"
 
-    source: Literal["pypi"] = configured("pypi", "Where CKAN comes from: pypi (an environment from our lock)")
+    source: Literal["pypi", "deb"] = configured(
+        "pypi",
+        "Where CKAN comes from: pypi (an environment from our lock), or deb (CKAN's own package, and our lock in it)",
+    )
+    deb_url: str = configured(
+        "",
+        "Where CKAN's package is downloaded, or a mirror; empty: the release that CKAN's packagers made of the "
+        "lock's CKAN, where one is known",
+        allowed="a URL, or empty",
+        example=DEB_RELEASES.format(tag="v20260429.1"),
+        pattern=r"^(https?://\S+)?$",
+    )
+    deb_sha256: str = configured(
+        "",
+        "SHA-256 of that package; must be set with ckan_source = deb",
+        allowed="64 hexadecimal digits in lower case, or empty",
+        example="0" * 64,
+        pattern=r"^([0-9a-f]{64})?$",
+    )
     site_id: str = configured(
         "default", "ckan.site_id", allowed="lower case letters, digits, _ and -", pattern=r"^[a-z0-9_-]+$"
     )
-    site_title: str = configured(
-        "CKAN", "Title of the site", allowed="one line", example="Open data of Example", pattern=r"^[^\n]*$"
+    site_title: str | None = configured(
+        None,
+        "Title of the site; None: the flavour's, CKAN or DCOR",
+        allowed="one line, or None",
+        example="Open data of Example",
+        pattern=r"^[^\n]*$",
     )
-    locale: str = configured("en", "Default language", allowed="a language as en or pt_BR", pattern=r"^[a-zA-Z_]+$")
-    plugins: tuple[_Word, ...] = configured(
-        ("activity", "text_view", "image_view", "webpage_view"),
-        "Plugins, in order; those of extensions follow",
-        allowed="a list of names without blanks",
+    locale: str | None = configured(
+        None,
+        "Default language; None: the flavour's, en or en_US (which has DCOR's own words)",
+        allowed="a language as en or pt_BR, or None",
+        example="de",
+        pattern=r"^[a-zA-Z_]+$",
     )
-    default_views: tuple[_Word, ...] = configured(
-        ("image_view", "text_view", "webpage_view"),
-        "Views that a new resource gets",
-        allowed="a list of names without blanks",
+    plugins: tuple[_Word, ...] | None = configured(
+        None,
+        "Plugins, in order; those of extensions follow; None: the flavour's",
+        allowed="a list of names without blanks, or None",
+        example=FLAVOURS["ckan"].plugins,
+    )
+    default_views: tuple[_Word, ...] | None = configured(
+        None,
+        "Views that a new resource gets; None: the flavour's",
+        allowed="a list of names without blanks, or None",
+        example=FLAVOURS["ckan"].views,
     )
     extensions: tuple[Extension, ...] = configured(
         (),
@@ -73,13 +84,19 @@ class CkanSettings(Component):
         allowed="a list of dictionaries with requirements, plugins and options",
         example=[{"requirements": [f"ckanext-pages==0.5.2 --hash=sha256:{'0' * 64}"], "plugins": ["pages"]}],
     )
-    options: dict[_OptionName, str] = configured(
+    options: dict[OptionName, str] = configured(
         {},
         "More options for ckan.ini's [app:main]; they may replace ours",
         allowed="a dictionary of texts, their names of letters, digits and _.-",
         example={"ckan.site_about": "About us"},
     )
-    storage_path: str = configured("/var/lib/ckan/default", "Folder of uploads", allowed=_PATH, pattern=r"^/\S+$")
+    storage_path: str | None = configured(
+        None,
+        "Folder of uploads; None: the flavour's, /var/lib/ckan/default or /data/ckan",
+        allowed=f"{_PATH}, or None",
+        example="/srv/ckan",
+        pattern=r"^/\S+$",
+    )
     webassets_path: str = configured(
         "/var/lib/ckan/webassets", "Folder of built web assets", allowed=_PATH, pattern=r"^/\S+$"
     )
@@ -145,9 +162,11 @@ class CkanSettings(Component):
         "is restarted, and who is logged in remains so; API tokens stay valid.",
     )
 
+    flavour: Literal["ckan", "dcor"] = derived("The portal's flavour", "the portal's", "portal_flavour")
     fqdn: str = derived("The portal's name", "the portal's", "portal_fqdn")
     upload_limit: int = derived("Largest upload", "the portal's", "portal_upload_limit", unit="MiB")
     version: str = derived("Version of CKAN", "the one in locks/", "locks")
+    develop: bool = derived("Whether DCOR's packages come from git", "so on a development host", "develop_enabled")
     database_host: str = derived("Where PostgreSQL is", _HOST, "address groups")
     database_port: int = derived("Its port", "PostgreSQL's", "postgresql_port")
     database_role: str = derived("CKAN's role there", "PostgreSQL's", "postgresql_role")
@@ -163,6 +182,45 @@ class CkanSettings(Component):
     )
     solr_schema: str = derived("SHA-256 of its schema", "Solr's", "solr_schema_sha256")
 
+    program_variables: dict[str, str] = derived(
+        "Environment variables of CKAN's programs", "what the flavour's programs need", "portal_flavour"
+    )
+
+    @property
+    def program_environment(self) -> dict[str, str]:
+        """Environment of every program that runs CKAN: uWSGI, workers, scheduled jobs. No secret is in it."""
+        return {"CKAN_INI": INI_PATH, "PYTHONUNBUFFERED": "1", **self.program_variables}
+
+    @property
+    def deb_address(self) -> str:
+        """Where CKAN's package is downloaded; empty where none is known."""
+        return self.deb_url or DEBS.get(self.version, "")
+
+    @property
+    def of_flavour(self) -> Flavour:
+        """What the portal's flavour has where the site says nothing."""
+        return FLAVOURS[self.flavour]
+
+    @property
+    def title(self) -> str:
+        """The site's title in force."""
+        return self.of_flavour.title if self.site_title is None else self.site_title
+
+    @property
+    def language(self) -> str:
+        """The default language in force."""
+        return self.locale or self.of_flavour.language
+
+    @property
+    def storage(self) -> str:
+        """The folder of uploads in force."""
+        return self.storage_path or self.of_flavour.storage
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views in force that a new resource gets."""
+        return self.of_flavour.views if self.default_views is None else self.default_views
+
     @property
     def database_location(self) -> str:
         """Where CKAN's database is: host:port/name."""
@@ -171,7 +229,8 @@ class CkanSettings(Component):
     @property
     def all_plugins(self) -> tuple[str, ...]:
         """Plugins of CKAN and of the extensions, in order, each once."""
-        ours = self.plugins + tuple(plugin for extension in self.extensions for plugin in extension.plugins)
+        own = self.of_flavour.plugins if self.plugins is None else self.plugins
+        ours = own + tuple(plugin for extension in self.extensions for plugin in extension.plugins)
         return tuple(dict.fromkeys(ours))
 
     @property

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from packaging.utils import canonicalize_name
 
-from settings.locks import lock, version
+from settings.ckan import DEBS
+from settings.flavours import FLAVOURS
+from settings.locks import lock, schema, version
 from settings.releases import RELEASES
-from settings.rule import Clash, Rule, View
+from settings.rule import Clash, Rule, Unknown, View
 
 # Views that are plugins of CKAN itself, of the same name. Those of extensions may be named otherwise.
 _OWN_VIEWS = {"audio_view", "datatables_view", "image_view", "text_view", "video_view", "webpage_view"}
@@ -19,6 +22,18 @@ _OWN_OPTIONS = {
     "ckan.plugins": "ckan_plugins",
     "ckan.storage_path": "ckan_storage_path",
     "ckan.webassets.path": "ckan_webassets_path",
+    "ckanext.dc_serve.create_condensed_datasets": "dcor_condense",
+    "ckanext.dc_serve.enable_intra_dataset_basins": "dcor_intra_dataset_basins",
+    "ckanext.dc_serve.tmp_dir": "dcor_scratch_path",
+    "ckanext.dcor_depot.tmp_dir": "dcor_scratch_path",
+    "ckanext.dcor_schemas.allow_content_listing_for_anon": "dcor_anonymous_listing",
+    "ckanext.dcor_schemas.allow_public_datasets": "dcor_public_datasets",
+    "ckanext.dcor_schemas.json_resource_schema_dir": "dcor_supplements",
+    "ckanext.dcor_schemas.notify_user_create": "dcor_notify_user_create",
+    "dcor_object_store.access_key_id": "object_storage_access_key_id",
+    "dcor_object_store.bucket_name": "object_storage_bucket",
+    "dcor_object_store.endpoint_url": "object_storage_endpoint",
+    "dcor_object_store.ssl_verify": "object_storage_ssl_verify",
     "email_to": "ckan_email_to",
     "error_email_from": "ckan_mail_from",
     "smtp.mail_from": "ckan_mail_from",
@@ -31,6 +46,7 @@ _SECRET_OPTIONS = {
     "WTF_CSRF_SECRET_KEY": "ckan_secret_key",
     "api_token.jwt.decode.secret": "ckan_secret_key",
     "api_token.jwt.encode.secret": "ckan_secret_key",
+    "dcor_object_store.secret_access_key": "object_storage_secret_access_key",
     "smtp.password": "ckan_smtp_password",
 }
 _DERIVED_OPTIONS = {
@@ -79,8 +95,10 @@ def reports_have_server(view: View) -> Iterator[Clash]:
 def views_have_plugins(view: View) -> Iterator[Clash]:
     """CKAN leaves out a view whose plugin is not there."""
     more = (plugin for extension in view["ckan_extensions"] for plugin in extension.plugins)
-    plugins = {*view["ckan_plugins"], *more}
-    missing = [name for name in view["ckan_default_views"] if name in _OWN_VIEWS - plugins]
+    flavour = FLAVOURS[view["portal_flavour"]]
+    own, views = view["ckan_plugins"], view["ckan_default_views"]
+    plugins = {*(flavour.plugins if own is None else own), *more}
+    missing = [name for name in (flavour.views if views is None else views) if name in _OWN_VIEWS - plugins]
     if missing:
         yield Clash(
             ("ckan_default_views", "ckan_plugins"),
@@ -115,10 +133,12 @@ def options_are_not_derived(view: View) -> Iterator[Clash]:
             yield Clash((name,), f"the option {option} is derived from {inputs}; remove it", quiet=True)
 
 
-def _options(view: View) -> list[tuple[str, str]]:
-    """Return the options of the site and of its extensions: the setting's name, and the option's."""
-    extensions = [option for extension in view["ckan_extensions"] for option in extension.options]
-    return [*(("ckan_options", name) for name in view["ckan_options"]), *(("ckan_extensions", n) for n in extensions)]
+def _options(view: View) -> Iterator[tuple[str, str]]:
+    """Yield the options of the site and of its extensions: the setting's name, and the option's."""
+    with suppress(Unknown):  # those of the other setting are still looked at
+        yield from (("ckan_options", option) for option in view["ckan_options"])
+    with suppress(Unknown):
+        yield from (("ckan_extensions", option) for one in view["ckan_extensions"] for option in one.options)
 
 
 def pins_are_one(view: View) -> Iterator[Clash]:
@@ -135,7 +155,7 @@ def pins_are_one(view: View) -> Iterator[Clash]:
                 f"{name} is pinned to {' and to '.join(sorted(versions))}, but there is one environment; choose one",
                 quiet=True,
             )
-        elif (theirs := _locked(name)) and not versions & theirs:
+        elif (theirs := _locked(view["portal_flavour"], name)) and not versions & theirs:
             yield Clash(
                 ("ckan_extensions",),
                 f"{name} is pinned to {versions.pop()}, but CKAN's own lock has {' or '.join(sorted(theirs))}; "
@@ -144,17 +164,43 @@ def pins_are_one(view: View) -> Iterator[Clash]:
             )
 
 
-def _locked(package: str) -> set[str]:
-    """Versions of PACKAGE in CKAN's locks."""
+def _locked(flavour: str, package: str) -> set[str]:
+    """Versions of PACKAGE in the locks of FLAVOUR."""
     found: set[str] = set()
     for release in RELEASES.values():
-        text = lock("ckan", release.python)
+        text = lock(flavour, release.python)
         names = re.findall(r"^([A-Za-z0-9._-]+)(?:\[|==)", text, re.MULTILINE)
         found |= {version(text, name) for name in names if canonicalize_name(name) == package}
     return found
 
 
+def deb_is_complete(view: View) -> Iterator[Clash]:
+    """CKAN's package is downloaded from somewhere, and only the very one that was chosen."""
+    if view["ckan_source"] != "deb":
+        return
+    version = schema()["version"]
+    if not view["ckan_deb_url"] and version not in DEBS:
+        known = ", ".join(f"{number} ({url})" for number, url in DEBS.items())
+        yield Clash(
+            ("ckan_source", "ckan_deb_url"),
+            f"no release of CKAN's package is known for CKAN {version}, which locks/ have; set the address of its deb: "
+            f"an asset of a release of https://github.com/ckan/ckan-packaging, or a mirror. Known is that of {known}",
+        )
+    if view["develop_enabled"]:
+        yield Clash(
+            ("ckan_source", "develop_enabled"),
+            'a development host has an environment of its own lock; set ckan_source = "pypi", or no development',
+        )
+    if not view["ckan_deb_sha256"]:
+        yield Clash(
+            ("ckan_source", "ckan_deb_sha256"),
+            "there is no default for the package's SHA-256: download it, compare what `sha256sum` says with the digest "
+            "that GitHub shows beside the release's asset, and set it",
+        )
+
+
 RULES: tuple[Rule, ...] = (
+    deb_is_complete,
     sysadmin_has_email,
     sysadmin_is_not_the_site,
     mail_user_has_server,

@@ -45,6 +45,9 @@ class SecretSpec:
     + alphabet: of a generated one
     + pattern: regular expression of the whole value
     + allowed: what that says, in words
+    + multiline: it may have several lines (a private key); all others have one, since a line more could set something
+      else in the file that they go to
+    + stand_in: a value of its form, for when none is opened
     """
 
     name: str
@@ -55,6 +58,8 @@ class SecretSpec:
     alphabet: str = ALPHABET
     pattern: str = ".*"
     allowed: str = ""
+    multiline: bool = False
+    stand_in: str = ""
 
     def wrong(self, value: str) -> str:
         """Say what is wrong with VALUE as this secret; "" when nothing is."""
@@ -64,7 +69,7 @@ class SecretSpec:
 
     def fits(self, value: str) -> bool:
         """Whether VALUE has the form of this secret."""
-        return re.fullmatch(self.pattern, value) is not None
+        return re.fullmatch(self.pattern, value, re.DOTALL if self.multiline else re.NOFLAG) is not None
 
 
 class Component(BaseModel):
@@ -80,8 +85,9 @@ class Component(BaseModel):
     @classmethod
     def _secret_fits(cls, value: Any, info: ValidationInfo) -> Any:
         spec = cls.secrets().get(cls.name(info.field_name or ""))
-        if spec and isinstance(value, HiddenValue) and not spec.fits(value.unmask()):
-            raise ValueError(f"must be of {spec.allowed}")
+        # Also one that did not come by the commands: out of a variable, or encrypted with age itself.
+        if spec and isinstance(value, HiddenValue) and (problem := spec.wrong(value.unmask())):
+            raise ValueError(problem.removeprefix("it "))
         return value
 
     @classmethod
@@ -96,7 +102,7 @@ class Component(BaseModel):
         return extra if isinstance(extra, dict) else {}
 
     @classmethod
-    def kind(cls, field: str) -> Kind:
+    def kind_of(cls, field: str) -> Kind:
         """Kind of FIELD."""
         kind: Kind = cls.declared(field)["kind"]
         return kind
@@ -112,7 +118,14 @@ class Component(BaseModel):
 
 
 def configured(
-    default: Any, description: str, *, unit: str = "", allowed: str = "", example: Any = _DEFAULT, **constraints: Any
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    allowed: str = "",
+    example: Any = _DEFAULT,
+    inputs: str = "",
+    **constraints: Any,
 ) -> Any:
     """Declare a setting that is written in group data.
 
@@ -121,10 +134,12 @@ def configured(
     + unit: of a number: MiB, seconds, …
     + allowed: what follows "must be"; by default made from the type and the constraints, so a pattern needs it
     + example: a valid value for the reference and for errors; by default the default
+    + inputs: of one that is derived where it is not set: names of the settings that it is derived from then
     + constraints: pydantic's (``ge``, ``le``, ``pattern``, …)
     """
     example = default if example is _DEFAULT else example
-    return _field("configured", description, constraints, default=default, unit=unit, allowed=allowed, example=example)
+    declared = {"unit": unit, "allowed": allowed, "example": example, "inputs": tuple(inputs.split())}
+    return _field("configured", description, constraints, default=default, **declared)
 
 
 def internal(default: Any, description: str, **constraints: Any) -> Any:
@@ -146,6 +161,8 @@ def secret(
     alphabet: str = ALPHABET,
     pattern: str = ".*",
     allowed: str = "",
+    multiline: bool = False,
+    stand_in: str = "",
     **constraints: Any,
 ) -> Any:
     """Declare an entered setting whose value comes from the secret store.
@@ -156,9 +173,11 @@ def secret(
     + alphabet: of a generated one
     + pattern: regular expression of the whole value
     + allowed: what that says, after "it must be of"
+    + multiline: it may have several lines, without a line break at its end; it is given from a file
+    + stand_in: a value that fits the pattern, where zeros do not
     """
     spec: Any = {"rotation": rotation, "generated": generated, "length": length, "alphabet": alphabet}
-    spec |= {"pattern": pattern, "allowed": allowed}
+    spec |= {"pattern": pattern, "allowed": allowed, "multiline": multiline, "stand_in": stand_in}
     return _field("entered", description, constraints, secret=spec)
 
 

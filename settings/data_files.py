@@ -19,10 +19,12 @@ class DataFiles:
 
     + inventory: path of the inventory; None where it is no file (a list of hosts, pyinfra's API)
     + folders: where group data is, the strongest last: folders, or single files
+    + given: the inventory as the command line has it, for commands to type; empty where there is none
     """
 
     inventory: Path | None = None
     folders: tuple[Path, ...] = ()
+    given: str = ""
     _trees: dict[Path, DataFile | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -86,20 +88,27 @@ def files_of(inventory: str, more: tuple[str, ...] = ()) -> DataFiles:
     """
     path = Path(inventory)
     if not path.is_file():
-        return DataFiles(None, (Path("group_data"), *map(Path, more)))
+        return DataFiles(None, (Path("group_data"), *map(Path, more)), inventory)
     beside = path.parent / "group_data"
     folders = [Path("group_data")]
     if beside.resolve() != folders[0].resolve():
         folders.append(beside)
-    return DataFiles(path, (*folders, *map(Path, more)))
+    return DataFiles(path, (*folders, *map(Path, more)), inventory)
 
 
 def files_of_run() -> DataFiles:
-    """Return the files of pyinfra's command line; none where there is none, as through its API."""
+    """Return the files of pyinfra's command line; none where there is none, as through its API.
+
+    pyinfra loads deploy.py once for each host, in greenlets of their own, which know of no command line: what was
+    found before, when config.py was loaded, is the same.
+    """
     context = click.get_current_context(silent=True)
-    if context is None or "inventory" not in context.params:
-        return DataFiles()
-    return files_of(str(context.params["inventory"]), tuple(context.params.get("group_data") or ()))
+    if context is not None and "inventory" in context.params:
+        _OF_RUN[:] = [files_of(str(context.params["inventory"]), tuple(context.params.get("group_data") or ()))]
+    return _OF_RUN[0] if _OF_RUN else DataFiles()
+
+
+_OF_RUN: list[DataFiles] = []
 
 
 def origin_in(file: Path, line: int | None) -> Origin:

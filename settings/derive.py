@@ -6,23 +6,29 @@ from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
+from settings import derive_storage
 from settings.base import BaseSettings
-from settings.ckan import CkanSettings
+from settings.ckan import TRUE, CkanSettings
 from settings.component import Component
+from settings.dcor import DcorSettings
+from settings.develop import DevelopSettings, locked_tags
 from settings.firewall import FirewallSettings
 from settings.host import HostSettings
-from settings.inventory_checks import SERVICES
+from settings.inventory_checks import SERVICES, STORAGE
 from settings.locks import schema
 from settings.nginx import NginxSettings
 from settings.origin import Problem
+from settings.patching import PatchingSettings
 from settings.portal import PortalSettings
 from settings.postgresql import PostgresqlSettings
 from settings.redis import RedisSettings
+from settings.scheduled import ScheduledSettings
 from settings.solr import SolrSettings
 from settings.tls import TlsSettings
-from settings.uwsgi import UwsgiSettings
+from settings.uwsgi import STOP_SECONDS, UwsgiSettings
 from settings.values import Values
 from settings.wanted import Secrets
+from settings.workers import WorkersSettings
 
 LOOPBACK = "127.0.0.1"
 _CERTIFICATES = "/etc/ssl/certs"
@@ -51,22 +57,24 @@ class Derivation:
         reach = {service: address[service] if users[service] else LOOPBACK for service in places}
         binds = {service: (LOOPBACK, reach[service]) if users[service] else (LOOPBACK,) for service in places}
 
-        portal = self._build(PortalSettings, portal_host)
-        postgresql = self._build(
+        portal = self.build(PortalSettings, portal_host)
+        develop = self.build(DevelopSettings, portal_host, tags=locked_tags())
+        postgresql = self.build(
             PostgresqlSettings,
             places["postgresql"],
             password=self.secrets.get("postgresql_password"),
             bind=binds["postgresql"],
             clients=users["postgresql"],
+            tests=develop.enabled,
         )
-        redis = self._build(
+        redis = self.build(
             RedisSettings,
             places["redis"],
             password=self.secrets.get("redis_password"),
             bind=binds["redis"],
             clients=users["redis"],
         )
-        solr = self._build(
+        solr = self.build(
             SolrSettings,
             places["solr"],
             bind=reach["solr"],
@@ -74,12 +82,21 @@ class Derivation:
             schema_requirement=schema()["requirement"],
             schema_sha256=schema()["sha256"],
         )
-        ckan = self._build(
+        # A provided certificate stands beside the self-signed one, whose key people may have pinned. Not *.pem: the
+        # host itself would come to trust it (openssl rehash).
+        stem = f"{portal.fqdn}.provided" if values["tls_source"] == "provided" else portal.fqdn
+        certificate, key = f"{_CERTIFICATES}/{stem}.cert", f"{_KEYS}/{stem}.key"
+        minio, object_storage = derive_storage.storage(self, portal, portal_host, (certificate, key))
+        storage_host = next(iter(values.members(STORAGE)), "")
+        dcor = self.build(DcorSettings, portal_host) if portal.flavour == "dcor" else None
+        ckan = self.build(
             CkanSettings,
             portal_host,
+            flavour=portal.flavour,
             fqdn=portal.fqdn,
             upload_limit=portal.upload_limit,
             version=schema()["version"],
+            develop=develop.enabled,
             secret_key=self.secrets.get("ckan_secret_key"),
             smtp_password=self.secrets.get("ckan_smtp_password"),
             sysadmin_password=self.secrets.get("ckan_sysadmin_password"),
@@ -93,16 +110,33 @@ class Derivation:
             redis_password=redis.password,
             solr_url=solr.url,
             solr_schema=solr.schema_sha256,
+            program_variables={
+                **(dcor.environment if dcor else {}),
+                **(object_storage.environment if object_storage else {}),
+            },
         )
         local = tuple(service for service in SERVICES if service != "portal" and not users[service])
-        uwsgi = self._build(UwsgiSettings, portal_host, upload_limit=portal.upload_limit, local_services=local)
-        # A certificate from files stands beside the self-signed one, whose key people may have pinned. Not *.pem: the
-        # host itself would come to trust it (openssl rehash).
-        stem = f"{portal.fqdn}.provided" if values["tls_source"] == "files" else portal.fqdn
-        certificate, key = f"{_CERTIFICATES}/{stem}.cert", f"{_KEYS}/{stem}.key"
+        workers = self.build(WorkersSettings, portal_host, flavour=portal.flavour)
+        options = ckan.all_options
+        scheduled = self.build(
+            ScheduledSettings,
+            portal_host,
+            flavour=portal.flavour,
+            tracks="tracking" in ckan.all_plugins,
+            notifies="activity" in ckan.all_plugins
+            and options.get("ckan.activity_streams_email_notifications", "").lower() in TRUE
+            and bool(ckan.smtp_server),
+        )
+        uwsgi = self.build(
+            UwsgiSettings,
+            portal_host,
+            upload_limit=portal.upload_limit,
+            local_services=local,
+            stop_seconds=STOP_SECONDS + workers.stop_time + 30,
+        )
         ports = {"postgresql": postgresql.port, "redis": redis.port, "solr": solr.port}
         firewall = {
-            name: self._build(
+            name: self.build(
                 FirewallSettings,
                 name,
                 ports=(
@@ -111,11 +145,16 @@ class Derivation:
                         for service, port in ports.items()
                     ),
                     *([{"service": "uwsgi", "port": uwsgi.port}] if name == portal_host else []),
+                    *(
+                        [{"service": "minio console", "port": minio.console_port}]
+                        if minio and name == storage_host
+                        else []
+                    ),
                 ),
             )
             for name in values.hosts()
         }
-        tls = self._build(
+        tls = self.build(
             TlsSettings,
             portal_host,
             fqdn=portal.fqdn,
@@ -123,8 +162,12 @@ class Derivation:
             addresses=(address["portal"],),
             certificate_path=certificate,
             key_path=key,
+            key=self.secrets.get("tls_key"),
         )
-        nginx = self._build(
+        for name, component in (("tls_key", tls), ("minio_tls_key", minio)):
+            if component and (problem := component.wrong_key):
+                self.problems.append(Problem(problem, self.secrets.origin(name), (name,)))
+        nginx = self.build(
             NginxSettings,
             portal_host,
             flavour=portal.flavour,
@@ -138,20 +181,33 @@ class Derivation:
         return {
             name: HostSettings(
                 address=values.of(name, "address"),
-                base=self._build(BaseSettings, name),
+                base=self.build(BaseSettings, name),
+                patching=self.build(
+                    PatchingSettings,
+                    name,
+                    smtp_password=self.secrets.get("patching_smtp_password", name)
+                    if values.of(name, "patching_smtp_user")
+                    else None,
+                ),
                 firewall=firewall[name],
                 postgresql=postgresql if name == places["postgresql"] else None,
                 redis=redis if name == places["redis"] else None,
                 solr=solr if name == places["solr"] else None,
+                minio=minio if name == storage_host else None,
+                object_storage=object_storage if name == portal_host else None,
                 ckan=ckan if name == portal_host else None,
+                dcor=dcor if name == portal_host else None,
+                develop=develop if name == portal_host and develop.enabled else None,
                 uwsgi=uwsgi if name == portal_host else None,
+                workers=workers if name == portal_host else None,
+                scheduled=scheduled if name == portal_host else None,
                 tls=tls if name == portal_host else None,
                 nginx=nginx if name == portal_host else None,
             )
             for name in values.hosts()
         }
 
-    def _build(self, component: type[C], host: str, **computed: Any) -> C:
+    def build(self, component: type[C], host: str, **computed: Any) -> C:
         """Make the settings object of COMPONENT from HOST's data and COMPUTED values.
 
         When a secret is wrong or missing, an unchecked object is returned so that the search for problems goes on; it
@@ -163,12 +219,13 @@ class Derivation:
             if component.name(field) in self.values.picked[host]
         }
         try:
-            return component(**given, **computed)
+            return component(**{**given, **computed})
         except ValidationError as error:
             for item in error.errors():
                 name = component.name(str(item["loc"][0]))
                 says = item["msg"].removeprefix("Value error, ")
-                if self.secrets.get(name) is not None:  # a missing one is a problem already
-                    where = self.secrets.origin(name)
+                if self.secrets.get(name, host) is not None:  # a missing one is a problem already
+                    where = self.secrets.origin(name, host)
                     self.problems.append(Problem(f"the secret {name} {says}; enter another", where, (name,)))
-            return cast(C, component.model_construct(**{**dict.fromkeys(component.model_fields), **given, **computed}))
+            unknown = {field: None for field, info in component.model_fields.items() if info.is_required()}
+            return cast(C, component.model_construct(**{**unknown, **given, **computed}))

@@ -13,7 +13,13 @@ from settings.shown import plain, shown
 from settings.sources import HostSource, Value
 
 # What pydantic finds of a part of a list or dictionary, in other words.
-_PARTS = {"string_type": "must be text", "extra_forbidden": "there is no such key", "dict_type": "must be a dictionary"}
+_PARTS = {
+    "string_type": "must be text",
+    "string_pattern_mismatch": "has not the form that is allowed",  # pydantic's words are the regular expression
+    "extra_forbidden": "there is no such key",
+    "dict_type": "must be a dictionary",
+}
+_KEY = "[key]"  # how pydantic says that not a value of a dictionary is wrong, but its key
 
 
 def check(name: str, host: HostSource, values: Mapping[str, Value]) -> tuple[dict[str, Any], list[Problem]]:
@@ -45,12 +51,16 @@ def check(name: str, host: HostSource, values: Mapping[str, Value]) -> tuple[dic
 
 def _wrong(setting: Setting, value: Value, item: Any) -> Problem:
     """Say what is wrong with VALUE, or with ITEM's part of it."""
-    place = "".join(f"[{part!r}]" for part in item["loc"])
-    part = plain({item["loc"][-1]: item["input"]}) if place else {"": value.value}  # an option may hold a secret
-    whole = f"{setting.name}{place} = {shown(*part.values())}"
+    place = item["loc"]
+    if is_key := place[-1:] == (_KEY,):
+        place = place[:-2]
+    whole = setting.name + "".join(f"[{part!r}]" for part in place)
+    # An option may hold a secret.
+    part = plain({place[-1]: item["input"]}) if place else {"": value.value}
+    whole += f", the key {shown(item['input'])}" if is_key else f" = {shown(*part.values())}"
     if item["type"] == "value_error":
         says = str(item["msg"]).removeprefix("Value error, ")
-    elif place:
+    elif item["loc"]:
         wanted = _PARTS.get(item["type"]) or _lower(item["msg"])
         says = f"{wanted}; {setting.name} must be {setting.allowed}, for example {_example(setting)}"
     else:

@@ -9,25 +9,39 @@ from pyinfra.api.exceptions import PyinfraError
 from settings.base import BaseSettings
 from settings.ckan import CkanSettings
 from settings.component import Component, SecretSpec
+from settings.dcor import DcorSettings
+from settings.develop import DevelopSettings
 from settings.firewall import FirewallSettings
 from settings.machine import MachineSettings, SecretsSettings
+from settings.minio import MinioSettings
 from settings.nginx import NginxSettings
+from settings.object_storage import ObjectStorageSettings
+from settings.patching import PatchingSettings
 from settings.portal import PortalSettings
 from settings.postgresql import PostgresqlSettings
 from settings.redis import RedisSettings
+from settings.scheduled import ScheduledSettings
 from settings.solr import SolrSettings
 from settings.tls import TlsSettings
 from settings.uwsgi import UwsgiSettings
+from settings.workers import WorkersSettings
 
 COMPONENTS: tuple[type[Component], ...] = (
     PortalSettings,
     BaseSettings,
+    PatchingSettings,
     FirewallSettings,
     PostgresqlSettings,
     RedisSettings,
     SolrSettings,
+    MinioSettings,
+    ObjectStorageSettings,
     CkanSettings,
+    DcorSettings,
+    DevelopSettings,
     UwsgiSettings,
+    WorkersSettings,
+    ScheduledSettings,
     TlsSettings,
     NginxSettings,
 )
@@ -56,11 +70,18 @@ class HostSettings:
 
     address: str
     base: BaseSettings
+    patching: PatchingSettings
     firewall: FirewallSettings
     postgresql: PostgresqlSettings | None = None
     redis: RedisSettings | None = None
     solr: SolrSettings | None = None
+    minio: MinioSettings | None = None
+    object_storage: ObjectStorageSettings | None = None
     ckan: CkanSettings | None = None
+    dcor: DcorSettings | None = None
+    develop: DevelopSettings | None = None
     uwsgi: UwsgiSettings | None = None
+    workers: WorkersSettings | None = None
+    scheduled: ScheduledSettings | None = None
     tls: TlsSettings | None = None
     nginx: NginxSettings | None = None

@@ -11,7 +11,13 @@ from settings.schema import Setting, nearest, settings
 from settings.sources import HostSource, Level, Value
 
 SERVICES = ("portal", "postgresql", "redis", "solr")
-GROUPS = (*SERVICES, "object_storage")
+STORAGE = "object_storage"
+GROUPS = (*SERVICES, STORAGE)
+
+_IN_CLEAR_TEXT = (
+    "must not stand in clear text; remove it here, and put a new one into the secret store, since others may have read "
+    "this one"
+)
 
 Picked = Mapping[str, Mapping[str, Value]]
 
@@ -24,14 +30,9 @@ def wrong_names(values: Mapping[str, Value]) -> Iterator[Problem]:
             if hint := _unknown(name):
                 yield Problem(hint, value.origin, (name,))
         elif setting.kind == "derived":
-            yield Problem(_derived(setting), value.origin, (name,))
+            yield Problem(f"{name} cannot be set, {_derived(setting)}", value.origin, (name,))
         elif setting.secret:
-            yield Problem(
-                f"{name} is a secret and must not stand in clear text; remove it here, and put a new one into the "
-                "secret store, since others may have read this one",
-                value.origin,
-                (name,),
-            )
+            yield Problem(f"{name} is a secret and {_IN_CLEAR_TEXT}", value.origin, (name,))
 
 
 def _unknown(name: str) -> str:
@@ -41,15 +42,18 @@ def _unknown(name: str) -> str:
     if name.startswith("_"):  # helpers of data files may have any name but nearly one of pyinfra's
         near = nearest(name, known(), cutoff=0.85)
         return f"{name} does nothing, did you mean {near}? Write that, or give the helper another name" if near else ""
-    allowed = [one.name for one in settings().values() if one.kind != "derived" and not one.secret]
-    near = nearest(name, [*allowed, *known()])
+    near = nearest(name, [*settings(), *known()])
     advice = f"did you mean {near}?" if near else "remove it; docs/settings.md lists all settings"
+    if setting := settings().get(near):
+        if setting.kind == "derived":
+            advice += f" It cannot be set either, {_derived(setting)}"
+        elif setting.secret:  # else the advice would be another setting, which is no place for a password
+            advice += f" That is a secret and {_IN_CLEAR_TEXT}"
     return f"{name} is no setting; {advice}"
 
 
 def _derived(setting: Setting) -> str:
-    inputs = ", ".join(setting.inputs)
-    return f"{setting.name} cannot be set, it is derived: {setting.how} (from {inputs}); remove it"
+    return f"it is derived: {setting.how} (from {', '.join(setting.inputs)}); remove it"
 
 
 def misplaced(hosts: Mapping[str, HostSource], picked: Picked) -> Iterator[Problem]:
@@ -79,7 +83,7 @@ def members(hosts: Mapping[str, HostSource], group: str) -> list[str]:
 
 
 def wrong_groups(hosts: Mapping[str, HostSource], files: DataFiles) -> Iterator[Problem]:
-    """Services that have no host or several, and groups whose component does not exist yet."""
+    """Services that have no host or several; the object storage may be an external one, and have none."""
     for service in SERVICES:
         names = members(hosts, service)
         if len(names) != 1:
@@ -87,8 +91,9 @@ def wrong_groups(hosts: Mapping[str, HostSource], files: DataFiles) -> Iterator[
             yield _wrong_group(
                 service, f'it has {found}, but must have one; write `{service} = ["HOST"]` in the inventory', files
             )
-    if members(hosts, "object_storage"):
-        yield _wrong_group("object_storage", "there is no such component yet; leave the group empty", files)
+    if len(names := members(hosts, STORAGE)) > 1:
+        says = f"it has {len(names)} hosts ({', '.join(names)}), but may have one at most; leave one, or none"
+        yield _wrong_group(STORAGE, says, files)
 
 
 def _wrong_group(group: str, says: str, files: DataFiles) -> Problem:

@@ -39,6 +39,8 @@ def load(
     except UnexpectedExternalError as error:
         file = Path(error.filename)
         raise SettingsError([str(_failed(error.exception, file))]) from error
+    except SystemExit as error:  # raised in a data file, it would end the run, and with status 0 as if all were well
+        raise SettingsError([str(_failed(error, _last(files, error)))]) from error
     except Exception as error:  # pyinfra checks little of what stands in an inventory
         where = Origin("file", inventory)
         raise SettingsError([str(Problem(f"pyinfra cannot take this inventory: {_said(error)}", where))]) from error
@@ -74,6 +76,13 @@ def _failed(error: BaseException, file: Path) -> Problem:
     frames = traceback.extract_tb(getattr(error, "_traceback", error.__traceback__))
     lines = [frame.lineno for frame in frames if frame.filename == str(file)]
     return Problem(f"this fails: {_said(error)}; correct it", origin_in(file, lines[-1] if lines else None))
+
+
+def _last(files: DataFiles, error: BaseException) -> Path:
+    """Return which of FILES was executed when ERROR was raised."""
+    reached = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    known = {file.resolve(): file for file in files.files()}
+    return next((path for path in reversed(reached) if path.resolve() in known), Path(files.inventory or ""))
 
 
 def _said(error: BaseException) -> str:

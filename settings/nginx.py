@@ -57,7 +57,7 @@ class NginxSettings(Component):
     key_path: str = derived("PEM key on the host", "that of TLS", "tls_key_path")
     self_signed: bool = derived(
         "Whether the certificate is self-signed; HSTS is then off by default",
-        "so unless the certificate comes from files",
+        "so unless the certificate is provided",
         "tls_source",
         default=True,
     )
@@ -66,7 +66,7 @@ class NginxSettings(Component):
     hsts: int | None = configured(
         None,
         "Time for which browsers refuse plain HTTP and any other certificate; 0 for none; by default two years with a "
-        "certificate from files, and none with a self-signed one, whose renewal would lock people out",
+        "provided certificate, and none with a self-signed one, whose renewal would lock people out",
         unit="seconds",
         allowed="a whole number of at least 0, or None",
         example=31536000,

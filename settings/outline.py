@@ -9,7 +9,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from settings.secret import Secret
 from settings.secrets.errors import SecretsError
-from settings.secrets.made import spec_of
+from settings.secrets.form import spec_of
 from settings.secrets.sealed import Place
 from settings.store import SecretStore
 
@@ -26,7 +26,7 @@ class Outline(SecretStore):
     """
 
     def __init__(self, store: SecretStore) -> None:
-        self.generate, self.vault, self.given = store.generate, store.vault, store.given
+        self.generate, self.placed, self.vault, self.given = store.generate, store.placed, store.vault, store.given
         self.problems: list[str] = []
         self.wanted: dict[Place, bool] = {}
         self.wrong_settings: list[str] = []
@@ -47,10 +47,13 @@ class Outline(SecretStore):
     def get(self, name: str, host: str | None = None) -> Secret | None:
         """Return a stand-in for the secret NAME."""
         try:
-            self.wanted[self.place(name, host)] = self.has(name, host)
+            if self.placed:
+                self.wanted[self.place(name, host)] = self.has(name, host)
         except SecretsError as error:
-            self.problems.append(str(error))
-        return Secret("0" * spec_of(name).length)
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+        spec = spec_of(name)
+        return Secret(spec.stand_in or "0" * spec.length)
 
     @property
     def missing_places(self) -> list[Place]:

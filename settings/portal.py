@@ -26,7 +26,7 @@ class PortalSettings(Component):
         pattern=FQDN,
         max_length=253,
     )
-    flavour: Literal["ckan"] = configured("ckan", "Kind of portal: ckan (plain); dcor is not built yet")
+    flavour: Literal["ckan", "dcor"] = configured("ckan", "Kind of portal: ckan (plain), or dcor")
     upload_limit: int = configured(
         1024, "Largest upload; one limit for nginx, uWSGI and CKAN alike", unit="MiB", ge=1, le=1024 * 1024
     )

@@ -47,3 +47,11 @@ class PostgresqlSettings(Component):
     clients: tuple[str, ...] = derived(
         "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
     )
+    tests: bool = derived(
+        "Whether CKAN's role may use a database of DCOR's tests, too", "so on a development host", "develop_enabled"
+    )
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """Databases that CKAN's role may use; ``tasks.test_extensions`` makes and drops the one of the tests."""
+        return (self.database, f"{self.database}_test") if self.tests else (self.database,)

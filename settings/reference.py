@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from settings.component import Component
+from settings.component import Component, SecretSpec
 from settings.host import SCHEMA
 from settings.schema import Setting, settings
 from settings.shown import shown
@@ -48,6 +48,8 @@ def _section(component: type[Component]) -> str:
         lines += [*(f"- `{name}`: {spec.rotation}" for name, spec in kept.items()), ""]
     if examples := [setting for setting in written if setting.kind == "configured"]:
         lines += ["For example:", "", *(f"    {_example(setting)}" for setting in examples), ""]
+    if kept:
+        lines += ["Its secrets, one by one:", "", *(f"    {_command(spec)}" for spec in kept.values()), ""]
     return "\n".join(lines)
 
 
@@ -57,12 +59,18 @@ def _prose(component: type[Component]) -> str:
 
 def _written(setting: Setting) -> str:
     if setting.secret:
-        default, allowed = "*a secret*", "one line"
+        default, allowed = "*a secret*", _form(setting)
     else:
         default = "*must be set*" if setting.required else f"`{shown(setting.default, 50)}`"
         allowed = setting.allowed + (f" ({setting.unit})" if setting.unit else "")
     cells = (f"`{setting.name}`", setting.kind, default, allowed, setting.description)
     return _row(*cells)
+
+
+def _form(setting: Setting) -> str:
+    spec = setting.component.secrets()[setting.name]
+    shape = spec.allowed or ("lines of text" if spec.multiline else "one line")
+    return f"{shape}; `generate` makes {spec.length} characters" if spec.generated else f"{shape}; a person gives it"
 
 
 def _computed(setting: Setting) -> str:
@@ -79,6 +87,10 @@ def _example(setting: Setting) -> str:
     if setting.name == "address":  # of one host, so in the inventory
         return f'portal = [("data", {{"address": "{setting.example}"}})]'
     return f"{setting.name} = {shown(setting.example, 10000)}"
+
+
+def _command(spec: SecretSpec) -> str:
+    return f"python -m settings.secrets set inventory/production.py {spec.name}{' < FILE' if spec.multiline else ''}"
 
 
 if __name__ == "__main__":

@@ -64,15 +64,21 @@ def _row(found: Resolution, store: Offline, host: str, setting: Setting) -> Row:
     if setting.kind == "derived":
         derivation = Origin("derived", "derived", inputs=setting.inputs)
         made = found.hosts.get(host)
+        if made and getattr(made, setting.component.prefix) is None:
+            return row(False, None, derivation, "not needed")
         value = _derived(made, setting) if made else None
         state = "derived" if setting.secret and value is not None else ""
         return row(made is not None, MASK if state else value, derivation, state and f"{MASK}, derived")
     if setting.secret:
-        state = store.states.get(setting.name, "not needed")
+        state = store.states.get((setting.name, host), "not needed")
         there = state == IN_THE_STORE
         place = Origin("store", store.origin(setting.name, host) if there else "the secret store")
         return row(there, MASK if there else None, DEFAULT if state == "not needed" else place, state)
     origin = found.values.origin(host, setting.name)
+    if setting.inputs and origin == DEFAULT and (made := found.hosts.get(host)):
+        value = _derived(made, setting)
+        if value not in (None, setting.default):
+            return row(True, value, Origin("derived", "derived", inputs=setting.inputs))
     try:
         return row(True, found.values.of(host, setting.name), origin)
     except Unknown:
@@ -81,7 +87,7 @@ def _row(found: Resolution, store: Offline, host: str, setting: Setting) -> Row:
 
 def _derived(made: HostSettings, setting: Setting) -> Any:
     component = getattr(made, setting.component.prefix)
-    return getattr(component, setting.field)
+    return getattr(component, setting.field, None)  # a host without that component has no value of it
 
 
 def as_table(chosen: list[Row], found: Resolution) -> str:

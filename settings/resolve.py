@@ -62,7 +62,7 @@ def of_inventory(inventory: Inventory, files: DataFiles | None = None) -> dict[s
     for known, found in _RESOLVED:
         if known == hosts:
             return found
-    store = store_for(hosts)
+    store = store_for(hosts, files.given)
     ask(store, lambda outline: resolve(hosts, outline, files))
     found = resolve(hosts, store, files)
     _RESOLVED.append((hosts, found))
@@ -107,17 +107,28 @@ def examine(hosts: Mapping[str, HostSource], store: Store, files: DataFiles | No
     return Resolution(values, secrets, made, in_order([*problems, *derivation.problems]))
 
 
-def store_for(hosts: Mapping[str, HostSource]) -> SecretStore:
+def store_for(hosts: Mapping[str, HostSource], inventory: str = "") -> SecretStore:
     """Return the secret store of the inventory: its file in ``secrets_folder``, by default ``inventory/secrets``.
 
     The environment is the inventory's own group: pyinfra puts all hosts into one of the file's name, after others. In
     the lab ``secrets_generate`` has the store make what is missing.
+
+    + inventory: as it was given, for commands to type; by default ``inventory/ENVIRONMENT.py``
     """
     host = next(iter(hosts.values()), HostSource((), ()))
     own = [group for group in host.groups if group not in GROUPS and not group.startswith("@")]  # @: a connector's
     environment = own[-1] if own else "default"
-    given = {name: host.data.get(name, settings()[name].default) for name in ("secrets_folder", "secrets_generate")}
-    folder, generate = given.values()
-    if not isinstance(folder, str):  # which is a problem of that setting
-        folder = settings()["secrets_folder"].default
-    return SecretStore(Path(folder), environment, generate=generate is True)
+    setting = settings()["secrets_folder"]
+    folders = [host.data.get(setting.name, setting.default) for host in hosts.values()] or [setting.default]
+    return SecretStore(
+        Path(folders[0] if isinstance(folders[0], str) else setting.default),
+        environment,
+        generate=host.data.get("secrets_generate") is True,
+        inventory=inventory,
+        placed=_one_path(folders),
+    )
+
+
+def _one_path(folders: list[object]) -> bool:
+    """Whether FOLDERS, one of each host, are one path. What else they are is a problem of the setting."""
+    return isinstance(folders[0], str) and all(folder == folders[0] for folder in folders)

@@ -1,7 +1,7 @@
 """What a rule about several settings is.
 
-A rule is a plain function of a ``View`` that yields a ``Clash`` for each problem. It is one check: it is skipped
-when a value that it asks for is wrong or missing, which is said already, and no other rule is.
+A rule is a plain function of a ``View`` that yields a ``Clash`` for each problem. It ends where it asks for a value
+that is wrong or missing, which is said already; what it found before stays, and no other rule is skipped.
 """
 
 from __future__ import annotations

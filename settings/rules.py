@@ -7,29 +7,40 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import combinations
 
-from settings import ckan_rules, nginx, tls
+from settings import ckan_rules, dcor, develop, minio, nginx, object_storage, patching, tls
+from settings.inventory_checks import STORAGE
 from settings.rule import Clash, Rule, Unknown, View
 from settings.schema import settings
 
 # On every portal's host, whatever is set. Only uwsgi_port may be below 1024.
 _TAKEN = {22: "sshd", 80: "nginx", 443: "nginx"}
-_SERVICES = {"postgresql": "PostgreSQL", "redis": "Redis", "solr": "Solr", "uwsgi": "uWSGI"}
+# The group whose host has each port.
+_PORTS = {
+    "postgresql_port": "postgresql",
+    "redis_port": "redis",
+    "solr_port": "solr",
+    "uwsgi_port": "portal",
+    "minio_port": STORAGE,
+    "minio_console_port": STORAGE,
+}
 # What each service was told to take of its host's memory.
 _MEMORY = {"postgresql": "postgresql_shared_buffers", "redis": "redis_maxmemory", "solr": "solr_heap"}
 _UNITS = {"k": 1 / 1024, "m": 1, "g": 1024}
 _RESERVED = 3  # PostgreSQL's superuser_reserved_connections, by default
 
 
-def _services(view: View, host: str) -> list[str]:
-    """Services on HOST."""
-    return [service for service in _SERVICES if host in view.members("portal" if service == "uwsgi" else service)]
+def _ports(view: View, host: str) -> list[str]:
+    """Settings of the ports of HOST."""
+    groups = {group for group in _PORTS.values() if host in view.members(group)}
+    if view["portal_flavour"] != "dcor":
+        groups -= {STORAGE}  # a plain CKAN has none
+    return [name for name, group in _PORTS.items() if group in groups]
 
 
 def ports_differ(view: View) -> Iterator[Clash]:
     """One port of a host is for one service."""
     for host in view.hosts():
-        names = [f"{service}_port" for service in _services(view, host)]
-        for one, other in combinations(names, 2):
+        for one, other in combinations(_ports(view, host), 2):
             try:
                 same = view.of(host, one) == view.of(host, other)
             except Unknown:
@@ -41,10 +52,14 @@ def ports_differ(view: View) -> Iterator[Clash]:
 def stop_port_is_free(view: View) -> Iterator[Clash]:
     """Solr waits for the order to stop on a port of its own: its port - 1000."""
     for host in view.members("solr"):
-        for service in _services(view, host):
-            if view.of(host, f"{service}_port") == view.of(host, "solr_port") - 1000:
+        for name in _ports(view, host):
+            try:
+                same = view.of(host, name) == view.of(host, "solr_port") - 1000
+            except Unknown:
+                continue  # the others are still compared
+            if same:
                 yield Clash(
-                    (f"{service}_port", "solr_port"),
+                    (name, "solr_port"),
                     "Solr waits for the order to stop on its port - 1000; choose another for one",
                     host,
                 )
@@ -59,7 +74,7 @@ def port_is_not_taken(view: View) -> Iterator[Clash]:
 def memory_is_enough(view: View) -> Iterator[Clash]:
     """A host that passes the check of its memory has as much as its services were told to take."""
     for host in view.hosts():
-        names = [_MEMORY[service] for service in _services(view, host) if service in _MEMORY]
+        names = [setting for service, setting in _MEMORY.items() if host in view.members(service)]
         try:
             total = sum(_mebibytes(view.of(host, name)) for name in names)
             least = view.of(host, "base_minimum_memory")
@@ -81,10 +96,13 @@ def _mebibytes(size: str) -> float:
 
 def connections_are_enough(view: View) -> Iterator[Clash]:
     """Each worker has a connection to the database of its own."""
-    workers, most = view["uwsgi_workers"], view["postgresql_max_connections"]
+    names = ["uwsgi_workers", "workers_default"]
+    if view["portal_flavour"] == "dcor":
+        names += ["workers_dcor_short", "workers_dcor_normal", "workers_dcor_long"]
+    workers, most = sum(view[name] for name in names), view["postgresql_max_connections"]
     if workers + _RESERVED > most:
         yield Clash(
-            ("uwsgi_workers", "postgresql_max_connections"),
+            (*names, "postgresql_max_connections"),
             f"each worker holds a connection, and PostgreSQL keeps {_RESERVED} for its administrator; allow at least "
             f"{workers + _RESERVED} connections, or have fewer workers",
         )
@@ -144,6 +162,11 @@ RULES: tuple[Rule, ...] = (
     one_store,
     version_and_checksum,
     *ckan_rules.RULES,
+    *dcor.RULES,
     *tls.RULES,
     *nginx.RULES,
+    *object_storage.RULES,
+    *minio.RULES,
+    *develop.RULES,
+    *patching.RULES,
 )

@@ -28,7 +28,8 @@ class Setting:
     + default: ``PydanticUndefined`` where there is none
     + allowed: what follows "must be"
     + example: a valid value; none of secrets and derived settings
-    + how, inputs: of a derived one, how it is made and from which settings
+    + how, inputs: of a derived one, how it is made and from which settings; inputs also of one that is derived where it
+      is not set
     """
 
     name: str
@@ -77,7 +78,7 @@ def _setting(component: type[Component], field: str) -> Setting:
         name=component.name(field),
         component=component,
         field=field,
-        kind=component.kind(field),
+        kind=component.kind_of(field),
         type=_type(annotation),
         default=info.get_default(call_default_factory=True) if not info.is_required() else PydanticUndefined,
         unit=declared.get("unit", ""),

@@ -12,14 +12,18 @@ import os
 from functools import cached_property
 from pathlib import Path
 
+from settings.host import secrets_declared
+from settings.schema import nearest
 from settings.secret import Secret
 from settings.secrets.errors import SecretsError
 from settings.secrets.file import Contents
+from settings.secrets.form import spec_of, taken, wrong_value
 from settings.secrets.identity import Identities
-from settings.secrets.made import ThrowawayVault, spec_of
-from settings.secrets.sealed import Place, wrong_value
+from settings.secrets.made import ThrowawayVault
+from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
 
+_VARIABLE = "CKAN_DEPLOY_SECRET_"
 ROOT = Path(__file__).resolve().parent.parent
 # Origins of a secret that is not there.
 MISSING = "missing"
@@ -34,6 +38,7 @@ class SecretStore:
     + generate: make secrets that are missing, and a key to open them with beside them (lab and demo)
     + inventory: what commands are told, for sentences; by default ``inventory/ENVIRONMENT.py``
     + identities: the operator's keys
+    + placed: whether the settings say where it is; when they are wrong there, it neither has nor lacks a secret
     """
 
     def __init__(
@@ -44,9 +49,10 @@ class SecretStore:
         generate: bool = False,
         inventory: str = "",
         identities: Identities | None = None,
+        placed: bool = True,
     ) -> None:
         folder = ROOT / folder
-        self.generate = generate
+        self.generate, self.placed = generate, placed
         self.vault = (
             ThrowawayVault(folder, environment, inventory)
             if generate
@@ -61,6 +67,8 @@ class SecretStore:
 
         None, and a sentence in ``problems``, when it is missing or cannot be opened.
         """
+        if not self.placed:
+            return None
         try:
             return _from_variable(name) or self._from_file(self.place(name, host))
         except SecretsError as error:
@@ -86,7 +94,7 @@ class SecretStore:
     def missing(self, place: Place) -> str:
         """Say that the secret in PLACE is missing, and what to do."""
         spec = spec_of(place.name)
-        do = f"give it with {self.vault.command(f'set {place.name}')}"
+        do = f"give it with {self.vault.command(f'set {place.name}', 'FILE' if spec.multiline else '')}"
         if spec.generated:
             do = f"make it with {self.vault.command('generate')}"
         elif spec.description:
@@ -121,7 +129,18 @@ class SecretStore:
 
 def variable(name: str) -> str:
     """Return the environment variable that gives the secret NAME instead of the file."""
-    return f"CKAN_DEPLOY_SECRET_{name.upper()}"
+    return f"{_VARIABLE}{name.upper()}"
+
+
+def unknown_variables() -> list[str]:
+    """Say which environment variables look like secrets, but give none."""
+    known = {variable(name) for name in secrets_declared()}
+    sentences = []
+    for name in sorted(name for name in os.environ if name.startswith(_VARIABLE) and name not in known):
+        near = nearest(name, known)
+        hint = f"did you mean {near}?" if near else f"secrets are {', '.join(sorted(secrets_declared()))}"
+        sentences.append(f"the environment variable {name} gives no secret that there is; {hint}")
+    return sentences
 
 
 def shown(path: Path) -> Path:
@@ -130,9 +149,9 @@ def shown(path: Path) -> Path:
 
 
 def _from_variable(name: str) -> Secret | None:
-    value = Secret(os.environ.get(variable(name), ""))
+    value = taken(name, os.environ.get(variable(name), ""))
     if not value.unmask():
         return None
-    if wrong := wrong_value(value.unmask()):
+    if wrong := wrong_value(value.unmask(), multiline=spec_of(name).multiline):
         raise SecretsError(f"the secret {name} in the environment variable {variable(name)} cannot be used: {wrong}")
     return value

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from functools import cache
-from pathlib import Path
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from settings import chain
+from settings import provided
 from settings.component import Component, configured, derived
 from settings.rule import Clash, View
 from settings.secret import Secret
@@ -33,7 +31,10 @@ class TlsSettings(Component):
     prefix: ClassVar[str] = "tls"
     group: ClassVar[str] = "portal"
 
-    source: Literal["self-signed", "files"] = configured("self-signed", "Where the certificate comes from")
+    source: Literal["self-signed", "provided"] = configured(
+        "self-signed",
+        "Where the certificate comes from: provided is a chain in tls_certificate_file with the secret tls_key",
+    )
     days: int = configured(3650, "Validity of the next self-signed certificate", unit="days", ge=1, le=7300)
     key_bits: int = configured(4096, "Size of the RSA key when one is made", unit="bits", ge=2048, le=8192)
     country: str = configured(
@@ -80,13 +81,16 @@ class TlsSettings(Component):
         example="2026-01-31",
         pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
     )
-    key_file: str = configured(
-        "", "Path of the PEM key on this machine, for the source files", example="certificates/data.example.org.key"
-    )
     certificate_file: str = configured(
         "",
-        "Path of the PEM chain on this machine, for the source files: the server's certificate first",
+        "Path of the PEM chain on this machine, for the source provided: the server's certificate first",
         example="certificates/data.example.org.pem",
+    )
+    key: Secret | None = provided.key(
+        "PEM key of the certificate; needed only with the source provided",
+        rotation="Have a certificate issued for the new key, and put its chain into tls_certificate_file at the same "
+        "time: the run stops before any change when the two do not belong together. nginx reloads; no connection is "
+        "cut.",
     )
 
     fqdn: str = derived("The portal's name", "the portal's", "portal_fqdn")
@@ -105,69 +109,50 @@ class TlsSettings(Component):
 
     @property
     def chain_text(self) -> str:
-        """PEM of the chain, for the source files."""
-        return _read(self.certificate_file).rstrip() + "\n"
+        """PEM of the chain, for the source provided."""
+        return provided.chain_text(self.certificate_file)
 
     @property
-    def key_text(self) -> Secret:
-        """PEM of the key without the newline at its end, for the source files."""
-        return Secret(_read(self.key_file).rstrip())
+    def wrong_key(self) -> str:
+        """Say why the key cannot be used with the chain; empty when it can, or is not known here."""
+        return provided.wrong_key(self.certificate_file, self.key, "tls_key") if self.source == "provided" else ""
 
 
-_FILES = ("tls_certificate_file", "tls_key_file")
+def provided_has_chain(view: View) -> Iterator[Clash]:
+    """The source provided has a chain."""
+    if view["tls_source"] == "provided" and not view["tls_certificate_file"]:
+        yield Clash(
+            ("tls_source", "tls_certificate_file"),
+            "there is no certificate; set tls_certificate_file to the path of a PEM chain",
+        )
 
 
-def both_files(view: View) -> Iterator[Clash]:
-    """Both files are there for the source files."""
-    for name in _FILES:
-        if view["tls_source"] == "files" and not view[name]:
-            yield Clash(("tls_source", name), f"both files are needed; set {name} to the path of a PEM file")
+def chain_of_no_use(view: View) -> Iterator[Clash]:
+    """The chain is read for the source provided only."""
+    if view["tls_source"] != "provided" and view["tls_certificate_file"]:
+        yield Clash(
+            ("tls_certificate_file", "tls_source"),
+            'the file would not be used; set tls_source = "provided", or remove tls_certificate_file',
+        )
 
 
-def files_of_no_use(view: View) -> Iterator[Clash]:
-    """The files are read for the source files only."""
-    for name in _FILES:
-        if view["tls_source"] != "files" and view[name]:
-            yield Clash((name, "tls_source"), f'the file would not be used; set tls_source = "files", or remove {name}')
-
-
-def renewal_of_files(view: View) -> Iterator[Clash]:
+def renewal_of_provided(view: View) -> Iterator[Clash]:
     """Only a self-signed certificate is made anew here."""
-    if view["tls_renew_before"] and view["tls_source"] == "files":
+    if view["tls_renew_before"] and view["tls_source"] == "provided":
         yield Clash(
             ("tls_renew_before", "tls_source"),
-            "only a self-signed certificate is renewed here; remove tls_renew_before, and put a new certificate into "
-            "the files",
+            "only a self-signed certificate is renewed here; remove tls_renew_before, and put a new chain into "
+            "tls_certificate_file",
         )
 
 
 def served(view: View) -> Iterator[Clash]:
-    """The chain and the key in the files can be served under the portal's names."""
-    certificate, key = (view[name] for name in _FILES)
-    if view["tls_source"] == "files" and certificate and key:
+    """The chain can be served under the portal's names; whether the key is its own is asked when that is opened."""
+    certificate = view["tls_certificate_file"]
+    if view["tls_source"] == "provided" and certificate:
         names = (view["portal_fqdn"], *view["nginx_aliases"])
-        if problem := cannot_be_served(certificate, key, names):
-            yield Clash(_FILES, problem)
+        if problem := provided.cannot_be_served(certificate, names):
+            yield Clash(("tls_certificate_file",), problem)
 
 
-RULES = (both_files, files_of_no_use, renewal_of_files, served)
-
-
-def cannot_be_served(certificate: str, key: str, names: tuple[str, ...]) -> str:
-    """Say why the chain and KEY in these files cannot be served under NAMES; empty when they can."""
-    try:
-        texts = _read(certificate), _read(key)
-        chain.check(*texts, names, datetime.now(UTC), chain.trusted_roots(), (certificate, key))
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-@cache  # what is installed is what was checked
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}; check the path, which starts here") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no PEM file; convert it with `openssl x509` or `openssl pkey`") from error
+RULES = (provided_has_chain, chain_of_no_use, renewal_of_provided, served)

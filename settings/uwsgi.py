@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from settings.component import Component, configured, derived
 
+STOP_SECONDS = 60  # of uWSGI itself
+
 
 class UwsgiSettings(Component):
     """uWSGI under supervisor: runs CKAN's web application."""
@@ -20,6 +22,12 @@ class UwsgiSettings(Component):
     )
     max_requests: int = configured(1000, "Requests after which a worker is replaced", ge=1)
     socket_timeout: int = configured(500, "Longest silence of nginx (slow disks, slow clients)", unit="seconds", ge=4)
+    stop_seconds: int = derived(
+        "Longest stop of supervisor with all its programs",
+        f"{STOP_SECONDS} seconds for uWSGI, those of the workers of all queues, and half a minute",
+        "workers_stop_seconds",
+        unit="seconds",
+    )
     upload_limit: int = derived("Largest request body", "the portal's", "portal_upload_limit", unit="MiB")
     local_services: tuple[str, ...] = derived(
         "Services of this very host that CKAN needs, to wait for", "those whose group has the portal's host", "groups"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,13 +67,12 @@ class Values:
         return self.picked[host][name].origin if name in self.picked[host] else DEFAULT
 
     def broken(self, rules: Iterable[Rule]) -> list[Problem]:
-        """Return what RULES find; one that asks for a value that is wrong anyway is skipped."""
-        found = []
+        """Return what RULES find; one that asks for a value that is wrong anyway ends there."""
+        found: list[Problem] = []
         for rule in rules:
-            try:
-                found += [self._problem(clash) for clash in rule(self)]
-            except Unknown:
-                continue
+            with suppress(Unknown):
+                for clash in rule(self):  # one by one: what it found before stays
+                    found.append(self._problem(clash))
         return found
 
     def _problem(self, clash: Clash) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -10,9 +11,13 @@ from typing import Any, TypeVar
 import click
 from pyinfra.api.exceptions import PyinfraError
 
+from settings.invocation import program
+from settings.secret import Secret
 from settings.secrets import editing, members, recipients, terminal
 from settings.secrets.errors import SecretsError
-from settings.secrets.made import fill, random, spec_of, wrong
+from settings.secrets.form import spec_of, taken, wrong
+from settings.secrets.made import fill, random
+from settings.secrets.sealed import Place
 from settings.secrets.site import Site
 from settings.store import shown, variable
 
@@ -64,7 +69,7 @@ def set_(inventory: str, name: str, value: tuple[str, ...], host: str | None) ->
     place = site.place(name, host)
     there = place in site.vault.contents().sealed
     site.vault.ready()  # else it fails before anything is asked
-    site.vault.set({place: terminal.value(str(place), partial(wrong, place.name))})
+    site.vault.set({place: _given(site, "set", place)})
     terminal.say(f"{'Replaced' if there else 'Added'} {place} in {shown(site.vault.path)}.")
 
 
@@ -141,6 +146,7 @@ def rotate(inventory: str, names: tuple[str, ...], host: str | None) -> None:
     """Replace secrets by new ones, made by chance or asked for; say what the next run does with each."""
     site = Site.of(inventory)
     sealed = site.vault.contents().sealed
+    site.vault.ready()  # else it fails before anything is asked
     values = {}
     for name in names:
         wanted = site.place(name, host, known=sealed)
@@ -149,15 +155,14 @@ def rotate(inventory: str, names: tuple[str, ...], host: str | None) -> None:
             raise SecretsError(f"there is no {wanted} to rotate yet in {shown(site.vault.path)}; nothing was changed")
         for place in sorted(places):
             spec = spec_of(place.name)
-            values[place] = (
-                random(spec) if spec.generated else terminal.value(f"{place}, the new one", partial(wrong, place.name))
-            )
+            values[place] = random(spec) if spec.generated else _given(site, "rotate", place, ", the new one")
     site.vault.set(values)
     for place in values:
         if os.environ.get(variable(place.name)):
             terminal.say(f"Your environment has {variable(place.name)}: runs that see it take that one instead.")
         terminal.say(f"Replaced {place} in {shown(site.vault.path)}. {spec_of(place.name).rotation}")
-    terminal.say(f"Look at it with `pyinfra {inventory} deploy.py --dry --diff`; without --dry it is done.")
+    run = f"{program('pyinfra')} {shlex.quote(inventory)} deploy.py"
+    terminal.say(f"Look at it with `{run} --dry --diff`; without --dry it is done.")
 
 
 @cli.command("recipients")
@@ -191,6 +196,14 @@ def recipients_(inventory: str, action: str, key: tuple[str, ...], identity: str
             f"{recipient.comment} may still know the old values, and git's history opens with that key: rotate what "
             f"matters ({site.vault.command('rotate NAME')}), and run the deploy."
         )
+
+
+def _given(site: Site, verb: str, place: Place, which: str = "") -> Secret:
+    """Return a value for PLACE: asked for, or read from standard input, as one of several lines always is."""
+    if spec_of(place.name).multiline and terminal.there():
+        command = site.vault.command(f"{verb} {place.name}{place.host and f' --host {place.host}'}", "FILE")
+        raise SecretsError(f"{place} has several lines, which a prompt does not take: {command}; nothing was changed")
+    return terminal.value(f"{place}{which}", partial(taken, place.name), partial(wrong, place.name))
 
 
 def _complain(problems: list[str], inventory: str) -> None:

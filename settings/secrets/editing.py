@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from settings.secret import Secret
 from settings.secrets import editor, terminal
 from settings.secrets.errors import SecretsError
 from settings.secrets.file import Contents
+from settings.secrets.form import wrong
 from settings.secrets.sealed import Place
 from settings.secrets.site import Site
 from settings.store import shown
@@ -45,16 +47,19 @@ def _edited(site: Site, old: Mapping[Place, Secret]) -> dict[Place, Secret]:
     with editor.private_file(editor.text_of(site.vault.environment, old)) as path:
         while True:
             try:
-                new = editor.parse(editor.run(path))
-                for place in new:
-                    site.place(place.name, place.host or None, known=old)
-                return new
+                return editor.parse(editor.run(path), partial(_wrong, site, old))
             except SecretsError as error:
                 if not terminal.there():
                     raise SecretsError(f"{error}; nothing was changed") from None
                 terminal.say(f"{error}.")
                 if not terminal.agreed("Edit again?"):
                     raise SecretsError("nothing was changed") from None
+
+
+def _wrong(site: Site, old: Mapping[Place, Secret], place: Place, value: Secret) -> str:
+    """Say what is wrong with VALUE in PLACE; what was there before is left alone. Raises for a mistyped place."""
+    site.place(place.name, place.host or None, known=old)
+    return "" if place in old and _same(value, old[place]) else wrong(place.name, value)
 
 
 def _same(one: Secret, other: Secret) -> bool:

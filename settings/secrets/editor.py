@@ -11,7 +11,8 @@ import re
 import shlex
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from gevent.monkey import get_original
 
 from settings.secret import Secret
 from settings.secrets.errors import SecretsError
-from settings.secrets.sealed import Place, wrong_value
+from settings.secrets.sealed import Place
 
 _HEAD = """\
 # Secrets of {environment}: NAME = VALUE, one a line; after a line [HOST] those that only this host has.
-# A line that you take away takes the secret out of the store.
+# A value of several lines stands below NAME =, each line after four blanks.
+# A secret that you take away is taken out of the store.
 """
+_INDENT = "    "
 _LINE = re.compile(r"([a-z][a-z0-9_]*) = ?(.*)")
 # The system's own: with pyinfra loaded os.waitpid is gevent's, which misses children that it did not start.
 _waitpid = get_original("os", "waitpid")
@@ -37,15 +40,25 @@ def text_of(environment: str, values: Mapping[Place, Secret]) -> Secret:
         if place.host != host:
             host = place.host
             lines.append(f"\n[{host}]\n")
-        lines.append(f"{place.name} = {values[place].unmask()}\n")
+        value = values[place].unmask()
+        if "\n" in value:
+            lines.append(f"{place.name} =\n")
+            lines += [f"{_INDENT}{line}\n" if line else "\n" for line in value.split("\n")]
+        else:
+            lines.append(f"{place.name} = {value}\n")
     return Secret("".join(lines))
 
 
-def parse(text: Secret) -> dict[Place, Secret]:
-    """Return the secrets in an edited TEXT. Raises ``SecretsError`` that names the line, and shows nothing of it."""
+def parse(text: Secret, wrong: Callable[[Place, Secret], str]) -> dict[Place, Secret]:
+    """Return the secrets in an edited TEXT. Raises ``SecretsError`` that names the line, and shows nothing of it.
+
+    + wrong: says what is wrong with a value; "" when nothing is
+    """
     found: dict[Place, Secret] = {}
     host = ""
-    for number, line in enumerate(map(Secret, text.unmask().split("\n")), 1):
+    lines = deque(enumerate(map(Secret, text.unmask().split("\n")), 1))
+    while lines:
+        number, line = lines.popleft()
         if not line.unmask().strip() or line.unmask().startswith("#"):
             continue
         if line.unmask().startswith("["):
@@ -55,12 +68,26 @@ def parse(text: Secret) -> dict[Place, Secret]:
             raise SecretsError(f"line {number} is not NAME = VALUE")
         place, value = Place(match[1], host), Secret(match[2])
         del match
-        if problem := wrong_value(value.unmask()):
+        if not value.unmask():
+            value = _below(lines)
+        if problem := wrong(place, value):
             raise SecretsError(f"line {number}: the value of {place} cannot be used: {problem}")
         if place in found:
             raise SecretsError(f"line {number}: {place} stands there twice")
         found[place] = value
     return found
+
+
+def _below(lines: deque[tuple[int, Secret]]) -> Secret:
+    """Take from LINES the value that begins them, each line after an indent; empty ones within it belong to it."""
+    count = 0
+    for index, (_, line) in enumerate(lines, 1):
+        if line.unmask().startswith(_INDENT):
+            count = index
+        elif line.unmask().strip():
+            break
+    taken = [lines.popleft()[1].unmask().removeprefix(_INDENT) for _ in range(count)]
+    return Secret("\n".join(taken))
 
 
 @contextmanager
@@ -89,7 +116,11 @@ def private_file(text: Secret) -> Iterator[Path]:
 
 def run(path: Path) -> Secret:
     """Have the operator edit the file PATH; return its text. Raises ``SecretsError`` when the editor fails."""
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    given = os.environ.get("VISUAL", "").strip() or os.environ.get("EDITOR", "").strip() or "vi"
+    try:
+        command = shlex.split(given)
+    except ValueError as error:
+        raise SecretsError(f"VISUAL or EDITOR is no command that can be run, {given}: {error}; correct it") from None
     # An interrupt is the editor's; it must not end this program beside it.
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
@@ -106,6 +137,17 @@ def run(path: Path) -> Secret:
 
 def _memory() -> str:
     for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):
-        if folder and os.access(folder, os.W_OK | os.X_OK):
+        if folder and os.access(folder, os.W_OK | os.X_OK) and _is_in_memory(folder):
             return folder
     raise SecretsError("there is no folder in memory (XDG_RUNTIME_DIR, /dev/shm) to edit in; use `set` instead")
+
+
+def _is_in_memory(folder: str) -> bool:
+    """Whether FOLDER is on a file system that no disk has: XDG_RUNTIME_DIR may be anywhere."""
+    device = os.stat(folder).st_dev  # noqa: PTH116
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, source = line.partition(" - ")
+        if mount.split()[2] == number:
+            return source.split()[0] in ("tmpfs", "ramfs")
+    return False

@@ -79,7 +79,7 @@ def _ask(key: KeyFile) -> list[Any]:
     if not terminal.there():
         raise SecretsError(
             f"the key {key.path} has a passphrase, and there is no terminal to ask for it on; "
-            f"name a key without one with {VARIABLE}"
+            f"name a key without one with {VARIABLE}{_agent()}"
         )
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -92,7 +92,9 @@ def _ask(key: KeyFile) -> list[Any]:
 
 def _no_key() -> str:
     places = ", ".join(map(str, default_paths()))
-    agent = (
-        "; an SSH agent was found, but an agent can only sign, not decrypt" if os.environ.get("SSH_AUTH_SOCK") else ""
-    )
-    return f"no private key is there to open the secrets with: none of {places}; name one with {VARIABLE}{agent}"
+    return f"no private key is there to open the secrets with: none of {places}; name one with {VARIABLE}{_agent()}"
+
+
+def _agent() -> str:
+    found = os.environ.get("SSH_AUTH_SOCK")
+    return "; an SSH agent was found, but an agent can only sign, not decrypt" if found else ""

@@ -9,28 +9,18 @@ from pathlib import Path
 import pyrage
 
 from settings.component import SecretSpec
-from settings.host import secrets_declared
 from settings.secret import Secret
 from settings.secrets import file
 from settings.secrets.errors import SecretsError
 from settings.secrets.file import Contents
+from settings.secrets.form import spec_of
 from settings.secrets.identity import Identities
 from settings.secrets.recipients import FILE, Recipient
-from settings.secrets.sealed import Place, wrong_value
+from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
 
 # The throwaway key, beside the secrets that it opens.
 _KEY = "identity"
-
-
-def spec_of(name: str) -> SecretSpec:
-    """Return what the schema says of the secret NAME; of one that no component declares: a long one may be made."""
-    return secrets_declared().get(name) or SecretSpec(name, rotation="Nothing needs it.")
-
-
-def wrong(name: str, value: Secret) -> str:
-    """Say what is wrong with VALUE as the secret NAME; "" when nothing is."""
-    return wrong_value(value.unmask()) or spec_of(name).wrong(value.unmask())
 
 
 def random(spec: SecretSpec) -> Secret:
@@ -61,8 +51,11 @@ class ThrowawayVault(Vault):
         super().__init__(folder, environment, Identities(folder / _KEY), inventory)
 
     def make(self, *places: Place) -> None:
-        """Make those of the secrets in PLACES that are missing, whether or not a person should give them."""
-        fill(self, places)
+        """Make those of the secrets in PLACES that are missing, whether or not a person should give them.
+
+        Those of several lines (keys, certificates) are not made: chance makes none that fits.
+        """
+        fill(self, [place for place in places if not spec_of(place.name).multiline])
 
     def change(self, decide: Callable[[Contents], Mapping[Place, Secret]], gone: Iterable[Place] = ()) -> list[Place]:
         """As any vault does; the key is made first when it is not there."""

@@ -19,8 +19,15 @@ from settings.secrets.vault import Vault
 def sharing(vault: Vault) -> list[Vault]:
     """Return the vaults of all environments that have a file of secrets and the recipients of VAULT."""
     names = sorted({path.stem for path in vault.folder.glob("*.toml")} | {vault.environment})
-    vaults = [vault if name == vault.environment else Vault(vault.folder, name, vault.identities) for name in names]
+    vaults = [vault if name == vault.environment else _beside(vault, name) for name in names]
     return [other for other in vaults if other.recipients_path == vault.recipients_path]
+
+
+def _beside(vault: Vault, environment: str) -> Vault:
+    """Return the vault of another ENVIRONMENT, whose inventory most likely stands beside that of VAULT."""
+    given = Path(vault.inventory)
+    inventory = str(given.with_name(f"{environment}.py")) if given.suffix == ".py" else ""
+    return Vault(vault.folder, environment, vault.identities, inventory)
 
 
 def add(vault: Vault, key: str) -> tuple[Recipient, dict[str, int]]:

@@ -6,7 +6,6 @@ standard tool shows the same text: ``age --decrypt -i ~/.ssh/id_ed25519``.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,17 +28,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.name} of host {self.host}" if self.host else self.name
-
-
-def wrong_value(value: str) -> str:
-    """Say what is wrong with VALUE as a secret; "" when nothing is."""
-    if not value.strip():
-        return "it is empty"
-    if len(value.splitlines()) > 1 or any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in value):
-        return "it must be one line, without control characters or invisible ones"
-    if value != value.strip():
-        return "it begins or ends with a blank, which configuration files would lose"
-    return ""
 
 
 def seal(place: Place, environment: str, value: Secret, recipients: Sequence[Recipient]) -> str:
@@ -68,14 +56,12 @@ def unseal(text: str, place: Place, environment: str, identities: Sequence[objec
     """
     lines, value = _open(text, identities)
     if lines[0] != _TITLE:
-        raise SecretsError("was not made by this program, or by a newer one")
+        raise SecretsError("was not made by this program, or was by a newer one")
     said = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
     here = {"name": place.name, "environment": environment} | ({"host": place.host} if place.host else {})
     if said != here:
         other = Place(said.get("name", "?"), said.get("host", ""))
         raise SecretsError(f"holds another one ({other}, environment {said.get('environment', '?')}): it was put there")
-    if wrong := wrong_value(value.unmask()):
-        raise SecretsError(f"holds a value that cannot be used: {wrong}")
     return value
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from settings.commandline import check_inventory
-from settings.data_files import files_of
+from settings.data_files import DataFiles, files_of
 from settings.host import secrets_declared
+from settings.invocation import program
 from settings.loading import load
 from settings.outline import Outline
 from settings.resolve import resolve, store_for
@@ -27,6 +29,7 @@ class Site:
 
     hosts: dict[str, HostSource]
     store: SecretStore
+    files: DataFiles
 
     @classmethod
     def of(cls, inventory: str, identity: str | None = None) -> Site:
@@ -35,15 +38,19 @@ class Site:
         + identity: path of the private key to use
         """
         check_inventory(inventory)
-        place = files_of(inventory)
-        hosts = from_inventory(load(inventory, place), place)
+        files = files_of(inventory)
+        hosts = from_inventory(load(inventory, files), files)
         if not hosts:
             raise SecretsError(f"{inventory} has no host, and so no environment whose secrets these could be")
-        store = store_for(hosts)
-        store.vault.inventory = inventory
+        store = store_for(hosts, inventory)
+        if not store.placed:
+            raise SecretsError(
+                f"{inventory} does not say where its secrets are: secrets_folder is wrong, or not the same for all "
+                f"hosts; `{program('python')} -m settings {shlex.quote(inventory)}` says where"
+            )
         if identity:
             store.vault.identities = Identities(Path(identity).expanduser())
-        return cls(hosts, store)
+        return cls(hosts, store, files)
 
     @property
     def vault(self) -> Vault:
@@ -52,7 +59,7 @@ class Site:
 
     def outline(self) -> Outline:
         """Return which secrets the inventory needs."""
-        return Outline.of(self.store, lambda outline: resolve(self.hosts, outline))
+        return Outline.of(self.store, lambda outline: resolve(self.hosts, outline, self.files))
 
     def place(self, name: str, host: str | None, known: Iterable[Place] = ()) -> Place:
         """Return the place of a secret that the operator named; raise ``SecretsError`` for a mistyped one.

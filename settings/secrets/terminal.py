@@ -38,14 +38,15 @@ def agreed(question: str) -> bool:
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")  # no line at all: the person has gone
 
 
-def value(what: str, wrong: Callable[[Secret], str]) -> Secret:
+def value(what: str, taken: Callable[[str], Secret], wrong: Callable[[Secret], str]) -> Secret:
     """Return a new value: asked for twice at a terminal, else what standard input has.
 
+    + taken: makes it of the text that standard input has
     + wrong: says what is wrong with it
 
     Raises ``SecretsError`` when the two differ or the value cannot be used.
     """
-    given = twice(what) if there() else _piped()
+    given = twice(what) if there() else _piped(taken)
     if problem := wrong(given):
         raise SecretsError(f"the value of {what} cannot be used: {problem}; nothing was changed")
     return given
@@ -59,8 +60,8 @@ def twice(what: str) -> Secret:
     return given
 
 
-def _piped() -> Secret:
+def _piped(taken: Callable[[str], Secret]) -> Secret:
     try:
-        return Secret(sys.stdin.read().removesuffix("\n").removesuffix("\r"))
+        return taken(sys.stdin.read())
     except UnicodeDecodeError:
         raise SecretsError("standard input is no text; nothing was changed") from None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from settings.invocation import program
 from settings.secret import Secret
 from settings.secrets import file, recipients
 from settings.secrets.errors import NotARecipient, SecretsError
 from settings.secrets.file import Contents
+from settings.secrets.form import spec_of, wrong_value
 from settings.secrets.identity import Identities
 from settings.secrets.recipients import Recipient
 from settings.secrets.sealed import Place, is_sealed, seal, unseal
@@ -40,10 +43,14 @@ class Vault:
         """The file of those who can open it."""
         return recipients.path_for(self.folder, self.environment)
 
-    def command(self, words: str) -> str:
-        """Return the command line that the operator types for WORDS, ``set NAME``."""
+    def command(self, words: str, source: str = "") -> str:
+        """Return the command line that the operator types for WORDS, ``set NAME``.
+
+        + source: the file that it reads
+        """
         verb, _, rest = words.partition(" ")
-        return f"`python -m settings.secrets {verb} {self.inventory}{rest and ' ' + rest}`"
+        ends = f"{rest and ' ' + rest}{source and ' < ' + source}"
+        return f"`{program('python')} -m settings.secrets {verb} {shlex.quote(self.inventory)}{ends}`"
 
     def contents(self) -> Contents:
         """Return what the file holds now."""
@@ -71,7 +78,10 @@ class Vault:
             add = self.command("recipients add YOUR-KEY.pub")
             raise SecretsError(f"{self.path} cannot be opened: {error}; somebody who is runs {add}") from None
         try:
-            return unseal(text, place, self.environment, identities)
+            value = unseal(text, place, self.environment, identities)
+            if wrong := wrong_value(value.unmask(), multiline=spec_of(place.name).multiline):
+                raise SecretsError(f"holds a value that cannot be used: {wrong}")
+            return value
         except NotARecipient:
             sync = self.command("recipients sync")
             raise SecretsError(

@@ -27,8 +27,8 @@ from requests.adapters import HTTPAdapter
 
 from tests.lab.browser import Browser, BrowserError, browser, sha256
 
-TIMEOUT = 60.0  # seconds for one request
-INDEXED = 30.0  # seconds until the search knows what was saved
+TIMEOUT = 300.0  # seconds for one request
+INDEXED = 120.0  # seconds until the search knows what was saved
 LARGE = 20 * 2**20  # more than any buffer on the way
 
 
@@ -50,13 +50,18 @@ class Portal:
 
 def all_without_browser(portal: Portal, version: str, token: str) -> None:
     """Run all checks that take seconds."""
+    reading(portal, version)
+    api_round_trip(portal, token)
+
+
+def reading(portal: Portal, version: str) -> None:
+    """Run the checks of what everybody may do, on a portal of either flavour."""
     status(portal, version)
     search(portal)
     assets(portal)
     http_redirects(portal)
     unknown_names(portal)
     no_anonymous_writing(portal)
-    api_round_trip(portal, token)
 
 
 # Checks without a browser.
@@ -64,23 +69,23 @@ def all_without_browser(portal: Portal, version: str, token: str) -> None:
 
 def status(portal: Portal, version: str) -> None:
     """CKAN says that it is the VERSION that it should be, and which site."""
-    with _session(portal) as session:
-        found = _action(session, portal, "status_show")
+    with visit(portal) as session:
+        found = ask(session, portal, "status_show")
     assert found["ckan_version"] == version, f"CKAN {found['ckan_version']} answers instead of {version}"
     assert found["site_url"] == portal.url, f"CKAN takes itself for {found['site_url']} instead of {portal.url}"
 
 
 def search(portal: Portal) -> None:
     """The search answers: CKAN reaches Solr, and Solr has CKAN's schema."""
-    with _session(portal) as session:
-        found = _action(session, portal, "package_search", {"rows": 0, "facet.field": '["organization", "tags"]'})
+    with visit(portal) as session:
+        found = ask(session, portal, "package_search", {"rows": 0, "facet.field": '["organization", "tags"]'})
     assert isinstance(found["count"], int), found
     assert set(found["facets"]) == {"organization", "tags"}, found["facets"]
 
 
 def assets(portal: Portal) -> None:
     """The pages that everybody sees come, and the style sheets and scripts of the first one, too."""
-    with _session(portal) as session:
+    with visit(portal) as session:
         for path in ("/dataset/", "/organization/", "/group/", "/about", "/user/login"):
             answer = session.get(portal.url + path, timeout=TIMEOUT)
             assert answer.status_code == 200, f"{path} answers HTTP {answer.status_code}"
@@ -95,7 +100,7 @@ def assets(portal: Portal) -> None:
 
 def http_redirects(portal: Portal) -> None:
     """Plain HTTP leads to the same page by HTTPS, and only there."""
-    with _session(portal) as session:
+    with visit(portal) as session:
         page = f"/dataset/?q={uuid.uuid4().hex[:8]}"
         answer = session.get(f"http://{portal.fqdn}{page}", timeout=TIMEOUT, allow_redirects=False)
         found = (answer.status_code, answer.headers.get("location"))
@@ -123,18 +128,18 @@ def api_round_trip(portal: Portal, token: str) -> None:
     run = _word()
     organization, dataset = f"accept-api-org-{run}", f"accept-api-{run}"
     sent = os.urandom(2**20)
-    with _session(portal) as session:
+    with visit(portal) as session:
         session.headers["Authorization"] = token
         try:
-            _action(session, portal, "organization_create", {"name": organization, "title": f"API {run}"})
-            made = _action(
+            ask(session, portal, "organization_create", {"name": organization, "title": f"API {run}"})
+            made = ask(
                 session,
                 portal,
                 "package_create",
                 {"name": dataset, "title": f"Made by a program {run}", "owner_org": organization, "private": False},
             )
             assert made["name"] == dataset, made
-            resource = _action(
+            resource = ask(
                 session,
                 portal,
                 "resource_create",
@@ -142,17 +147,17 @@ def api_round_trip(portal: Portal, token: str) -> None:
                 file=("numbers.bin", sent),
             )
             assert resource["url"].startswith(f"{portal.url}/dataset/{made['id']}/resource/"), resource["url"]
-            with _session(portal) as anybody:
+            with visit(portal) as anybody:
                 _until_found(anybody, portal, run, [dataset])
                 got = anybody.get(resource["url"], timeout=TIMEOUT)
                 assert got.status_code == 200, f"{resource['url']} answers HTTP {got.status_code}"
                 wanted = hashlib.sha256(sent).hexdigest()
                 assert hashlib.sha256(got.content).hexdigest() == wanted, f"{resource['url']} is not what was sent"
             # CKAN keeps the files of what is deleted or purged.
-            _action(session, portal, "resource_patch", {"id": resource["id"], "url": "", "clear_upload": "true"})
-            _action(session, portal, "dataset_purge", {"id": dataset})
+            ask(session, portal, "resource_patch", {"id": resource["id"], "url": "", "clear_upload": "true"})
+            ask(session, portal, "dataset_purge", {"id": dataset})
             _until_found(session, portal, run, [])
-            _action(session, portal, "organization_purge", {"id": organization})
+            ask(session, portal, "organization_purge", {"id": organization})
             for name, action in ((dataset, "package_show"), (organization, "organization_show")):
                 answer = session.get(f"{portal.url}/api/3/action/{action}", params={"id": name}, timeout=TIMEOUT)
                 assert answer.status_code == 404, f"{name} is purged, but {action} answers HTTP {answer.status_code}"
@@ -165,7 +170,7 @@ def api_round_trip(portal: Portal, token: str) -> None:
 
 def logs_in(portal: Portal, password: str) -> bool:
     """Whether the sysadmin gets in by the form of the log-in page with PASSWORD."""
-    with _session(portal) as session:
+    with visit(portal) as session:
         page = session.get(f"{portal.url}/user/login", timeout=TIMEOUT).text
         found = re.search(r'name="_csrf_token" (?:content|value)="([^"]+)"', page)
         assert found, "the log-in page has no CSRF token"
@@ -178,7 +183,7 @@ def logs_in(portal: Portal, password: str) -> bool:
 
 def no_anonymous_writing(portal: Portal) -> None:
     """Who is not logged in, or has a token that is none, makes nothing; and no account for themselves."""
-    with _session(portal) as session:
+    with visit(portal) as session:
         for headers in ({}, {"Authorization": "no-token"}):
             for action in ("package_create", "organization_create", "user_create"):
                 answer = session.post(
@@ -236,9 +241,24 @@ def person_publishes(portal: Portal, folder: Path) -> str:
         log_out(window)
         find_dataset(window, dataset, word)
         _nothing_wrong(window)
-    with _session(portal) as anybody:
+    with visit(portal) as anybody:
         _until_found(anybody, portal, word, [dataset])
     return dataset
+
+
+def person_looks_around(portal: Portal) -> None:
+    """A person logs in to a DCOR, where data come by DCOR-Aid only, looks around in its own words, and logs out."""
+    run = _word()
+    with browser(portal.fqdn, portal.address, portal.cafile) as window:
+        log_in(window, portal)
+        window.visit("/organization/new")
+        window.see("h1", "Circle")
+        window.visit("/organization/")
+        window.see("h1, .page-heading, .search-form", "")
+        window.visit(f"/dataset/?q=nothing{run}")
+        window.see("#dataset-search-form")
+        _nothing_wrong(window)
+        log_out(window)
 
 
 def log_in(window: Browser, portal: Portal) -> None:
@@ -250,7 +270,7 @@ def log_in(window: Browser, portal: Portal) -> None:
     window.wait("dashboard", lambda: window.path.startswith("/dashboard"))
     window.see(".account.authed, .account-masthead .account .username", portal.sysadmin)
     cookies = window.cookies()
-    assert "ckan" in cookies, f"there is no session cookie, only {sorted(cookies)}"
+    assert {"ckan", "dcor"} & cookies.keys(), f"there is no session cookie, only {sorted(cookies)}"
     for name, cookie in cookies.items():
         assert cookie["secure"] and cookie["httpOnly"], f"the cookie {name} is not secure and http-only: {cookie}"
 
@@ -378,7 +398,7 @@ class _To(HTTPAdapter):
 
 
 @contextmanager
-def _session(portal: Portal) -> Generator[requests.Session, None, None]:
+def visit(portal: Portal) -> Generator[requests.Session, None, None]:
     """A session that trusts the portal's certificate only, and knows no proxy."""
     with requests.Session() as session:
         session.trust_env = False
@@ -388,7 +408,7 @@ def _session(portal: Portal) -> Generator[requests.Session, None, None]:
         yield session
 
 
-def _action(
+def ask(
     session: requests.Session,
     portal: Portal,
     action: str,
@@ -416,7 +436,7 @@ def _until_found(session: requests.Session, portal: Portal, word: str, names: li
     """Wait until the search for WORD finds exactly the datasets NAMES."""
 
     def look() -> list[str]:
-        result = _action(session, portal, "package_search", {"q": word})
+        result = ask(session, portal, "package_search", {"q": word})
         return [str(dataset["name"]) for dataset in result["results"]]
 
     found = _wait(look, lambda found: found == names)

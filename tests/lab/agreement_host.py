@@ -32,6 +32,7 @@ READS = {
         "/etc/ckan/default/wsgi.py",
         "/usr/lib/ckan/default",
     ],
+    r"/bin/ckan .*jobs worker": ["/etc/ckan/default/ckan.ini", "/usr/lib/ckan/default"],
 }
 
 
@@ -50,9 +51,15 @@ def newest(path: str) -> float:
     return max(times)
 
 
+def booted() -> float:
+    """When this machine's clock of uptime began; whoever is kept waiting between two clocks reads an earlier time."""
+    return max(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) for _ in range(100))
+
+
 def processes() -> dict[int, tuple[float, str]]:
     found = {}
     tick = os.sysconf("SC_CLK_TCK")
+    boot = booted()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline") as file:
@@ -61,8 +68,6 @@ def processes() -> dict[int, tuple[float, str]]:
                 started = int(file.read().rpartition(")")[2].split()[19]) / tick
         except OSError:
             continue
-        with open("/proc/uptime") as file:
-            boot = time.time() - float(file.read().split()[0])
         found[int(pid)] = (boot + started, words)
     return found
 
@@ -83,8 +88,10 @@ def ages() -> list[str]:
 
 
 def postgresql() -> list[str]:
+    ports = run("sh", "-c", "sed -n 's/^port = //p' /etc/postgresql/*/main/conf.d/ckan-deploy.conf").split()
+
     def ask(query: str) -> str:
-        return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-c", query).strip()
+        return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", *(f"-p{p}" for p in ports), "-c", query).strip()
 
     problems = [
         f"PostgreSQL: not in force: {line}"
@@ -106,7 +113,10 @@ def postgresql() -> list[str]:
 def redis() -> list[str]:
     with open("/etc/redis/redis.conf") as file:
         wanted = dict(re.findall(r"^(port|maxmemory|maxmemory-policy|appendonly) +(\S+)", file.read(), re.M))
-    lines = run("redis-cli", "config", "get", "*").splitlines()
+    with open("/etc/redis/redis.conf") as file:
+        password = re.search(r'^requirepass +"?([^"\s]+)', file.read(), re.M)
+    os.environ["REDISCLI_AUTH"] = password[1] if password else ""
+    lines = run("redis-cli", "-p", wanted["port"], "config", "get", "*").splitlines()
     found = dict(zip(lines[::2], lines[1::2], strict=False))
     units = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
     if size := re.fullmatch(r"(\d+)([kmg]b)", wanted["maxmemory"]):
@@ -121,14 +131,16 @@ def redis() -> list[str]:
 def solr() -> list[str]:
     with open("/etc/default/solr.in.sh") as file:
         settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
-    base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/ckan/"
-    served = run("curl", "-s", base + "admin/file?file=schema.xml&wt=raw&contentType=text/xml")
-    with open("/var/solr/data/ckan/conf/schema.xml") as file:
-        name = re.search(r'<schema name="([^"]+)"', file.read())
-    said = run("curl", "-s", base + "schema/name?wt=json")
-    if not name or name[1] not in said:
-        return [f"Solr: serves schema {said.strip()[:200]!r} ({served[:60]!r})"]
-    return []
+    problems = []
+    for core in glob.glob("/var/solr/data/*/core.properties"):
+        name = os.path.basename(os.path.dirname(core))
+        base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/{name}/"
+        with open(os.path.join(os.path.dirname(core), "conf/schema.xml")) as file:
+            schema = re.search(r'<schema name="([^"]+)"', file.read())
+        said = run("curl", "-s", base + "schema/name?wt=json")
+        if not schema or schema[1] not in said:
+            problems.append(f"Solr: core {name} serves schema {said.strip()[:200]!r}")
+    return problems
 
 
 print(json.dumps([*ages(), *postgresql(), *redis(), *solr()]))

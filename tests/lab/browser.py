@@ -34,8 +34,8 @@ from selenium.webdriver.support.select import Select
 CHROMIUM = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"
 PACKAGES = {"chromium": CHROMIUM, "chromium-driver": DRIVER, "libnss3-tools": "/usr/bin/certutil"}
-PATIENCE = 30.0  # seconds that a page may take to show something
-LOADING = 120  # seconds that a page may take to load, the sending of a file included
+PATIENCE = 120.0  # seconds that a page may take to show something
+LOADING = 300  # seconds that a page may take to load, the sending of a file included
 # Read now: the tests' fixtures hide the environment's own settings from each test.
 ARTEFACTS = os.environ.get("CKAN_DEPLOY_ARTEFACTS")
 _FLAGS = (
@@ -109,7 +109,7 @@ def _trust(home: Path, cafile: str | None) -> None:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=30,
+            timeout=120,
             check=False,
         )
         if done.returncode != 0:

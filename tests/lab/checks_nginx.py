@@ -56,7 +56,7 @@ def tls_groups(address: str, fqdn: str, cafile: str) -> None:
     """The key exchange groups are Mozilla's; P-521 is not among them."""
     for group, wanted in (*((group, True) for group in _GROUPS), ("P-521", False)):
         command = ["openssl", "s_client", "-connect", f"{address}:443", "-servername", fqdn, "-groups", group]
-        done = subprocess.run(command, input="", capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, input="", capture_output=True, text=True, timeout=120, check=False)
         assert ("Cipher is (NONE)" not in done.stdout) == wanted, (group, done.stdout[-500:], done.stderr)
 
 
@@ -67,7 +67,7 @@ def certificate_verifies(address: str, fqdn: str, cafile: str) -> None:
     with socket.create_connection((address, 443), 10) as raw, context.wrap_socket(raw, server_hostname=fqdn) as tls:
         assert tls.getpeercert()
     with _resolving(fqdn, address):
-        requests.get(f"https://{fqdn}/", verify=cafile, timeout=30, allow_redirects=False)
+        requests.get(f"https://{fqdn}/", verify=cafile, timeout=120, allow_redirects=False)
 
 
 def unknown_names(address: str, fqdn: str, cafile: str) -> None:
@@ -163,7 +163,7 @@ def request(
     port: int = 443,
 ) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers in lower case, and body; the handshake is for FQDN whatever the header Host says."""
-    client = http.client.HTTPConnection(address, port, timeout=60)
+    client = http.client.HTTPConnection(address, port, timeout=120)
     if port == 443:
         context = ssl.create_default_context(cafile=cafile)
         client.sock = context.wrap_socket(socket.create_connection((address, port), 60), server_hostname=fqdn)

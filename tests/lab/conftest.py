@@ -31,6 +31,17 @@ from tests.lab.acceptance import Portal
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
 HERE = Path(__file__).parent
+# Groups of tests that take long, the longest first.
+LONGEST = (
+    "test_drift",
+    "test_leaks",
+    "test_split",
+    "test_plan_exact",
+    "test_split apart",
+    "test_split together",
+    "test_killed",
+    "test_leftovers",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups
@@ -40,8 +51,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in ours:
         item.add_marker(pytest.mark.lab)
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    # What takes longest comes first, so that no worker waits for the other at the end.
-    items.sort(key=lambda item: item in ours and (2 if "stage" not in _fixtures(item) else 1 if _long(item) else 0))
+    places = {id(item): _place(item) for item in ours}
+    items.sort(key=lambda item: places.get(id(item), (0, 0)))
+
+
+def _place(item: pytest.Item) -> tuple[int, int]:
+    """Where ITEM comes: what deploys the releases, then what takes longest, so that no worker waits at the end."""
+    if "stage" not in _fixtures(item):
+        return 2, 0
+    group = _group(item)
+    return (1, LONGEST.index(group) if group in LONGEST else len(LONGEST)) if _long(item) else (0, 0)
 
 
 def _group(item: pytest.Item) -> str:
@@ -113,8 +132,13 @@ def one_converged(stage: Stage) -> Stage:
 @pytest.fixture
 def portal(converged: Stage, tmp_path: Path) -> Portal:
     """The portal as its users see it."""
+    return portal_of(converged, tmp_path)
+
+
+def portal_of(stage: Stage, tmp_path: Path) -> Portal:
+    """Return the portal that stands on the STAGE, its certificate below TMP_PATH."""
     cafile = tmp_path / "portal.pem"
-    cafile.write_text(converged.read(f"/etc/ssl/certs/{FQDN}.cert"))
+    cafile.write_text(stage.read(f"/etc/ssl/certs/{FQDN}.cert"))
     return Portal(
         fqdn=FQDN,
         address=state.host(NAME).address,

@@ -6,18 +6,22 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab import host, inside
 from tests.lab import harness
 from tests.lab.stage import NAME
 
 FAULTS = ("sigkill", "cut", "reboot", "power-off")
-# How long a controller may wait for a host that is back after it had lost its power.
-PATIENCE = 90
+# Seconds that a controller may wait for a host that is back after it had lost its power; by itself it would wait for
+# ever. On a busy machine all takes several times as long as on an idle one.
+PATIENCE = 300
+_STILL = Path(__file__).with_name("still_main.py")
 _OPERATION = re.compile(r"Starting operation: (.*?)\s*$")
 _RESULT = re.compile(rf"\[{NAME}\] +(Success|No changes|Error.*)")
 _STYLE = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]|\r")
@@ -33,14 +37,18 @@ class Step:
 
 
 class Watched:
-    """A run of the deploy on the lab host, whose progress is read as it happens."""
+    """A run of the deploy on the lab host, whose progress is read as it happens.
 
-    def __init__(self, *options: str) -> None:
+    It stands still after the operation STILL_AFTER, when one is named: a reader that is late would miss the moment.
+    """
+
+    def __init__(self, *options: str, still_after: str = "") -> None:
         self.steps: list[Step] = []
         self.output: list[str] = []
         self._news = threading.Condition()
+        program = [sys.executable, str(_STILL), still_after] if still_after else harness.PYINFRA
         self.process = subprocess.Popen(
-            [*harness.PYINFRA, harness.INVENTORY, "deploy.py", "-y", *options],
+            [*program, harness.INVENTORY, "deploy.py", "-y", *options],
             cwd=harness.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -51,7 +59,7 @@ class Watched:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 600) -> None:
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 1800) -> None:
         """Wait until CONDITION, which looks at the steps, holds; fail when the run ends before."""
         with self._news:
             self._news.wait_for(lambda: condition() or not self._reader.is_alive() or self._ended, seconds)
@@ -75,7 +83,7 @@ class Watched:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.end()
 
-    def end(self, seconds: float = 1200) -> int:
+    def end(self, seconds: float = 1800) -> int:
         """Wait until the run has ended; its exit status."""
         try:
             status = self.process.wait(seconds)
@@ -128,20 +136,20 @@ def strike(run: Watched, fault: str) -> None:
             raise AssertionError(fault)
 
 
-def begin(*options: str, after: str = "sigkill") -> Watched:
-    """Begin the run that follows the fault AFTER.
+def begin(*options: str, after: str = "sigkill", still_after: str = "") -> Watched:
+    """Begin the run that follows the fault AFTER; it may stand still after an operation.
 
     Only when the cable was cut may the host still be held by the dead run; then its sentence says how to take over.
     """
-    run = Watched(*options)
-    run.wait_for(lambda: len(run.steps) > 1 or any(map(_REFUSED.search, run.output)), "its second operation", 60)
+    run = Watched(*options, still_after=still_after)
+    run.wait_for(lambda: len(run.steps) > 1 or any(map(_REFUSED.search, run.output)), "its second operation")
     if not (refused := next(filter(None, map(_REFUSED.search, run.output)), None)):
         return run
     assert after == "cut", f"the host is held although {after} ended the run that held it:\n{run.tail()}"
-    assert run.end(30) == 1
+    assert run.end() == 1
     print(f"    took over: {refused[1]}", flush=True)
     inside.run(NAME, refused[1].split())
-    return Watched(*options)
+    return Watched(*options, still_after=still_after)
 
 
 def running(pattern: str) -> bool:
@@ -149,7 +157,7 @@ def running(pattern: str) -> bool:
     return inside.run(NAME, ["pgrep", "-f", "--", pattern], check=False).returncode == 0
 
 
-def wait_until_running(pattern: str, run: Watched, operation: str, seconds: float = 120) -> None:
+def wait_until_running(pattern: str, run: Watched, operation: str, seconds: float = 600) -> None:
     """Wait until a process matching PATTERN is on the host while RUN is at OPERATION."""
     deadline = time.monotonic() + seconds
     while not running(pattern):

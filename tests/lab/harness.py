@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYINFRA = [sys.executable, "-m", "pyinfra"]
-INVENTORY = "inventory/lab.py"
+DCOR = "inventory/lab.py"
+PLAIN = str(Path(__file__).with_name("plain") / "lab.py")
+# What the tests deploy unless they say otherwise; either flavour must pass those that are of no flavour.
+INVENTORY = {"ckan": PLAIN, "dcor": DCOR}[os.environ.get("CKAN_DEPLOY_TEST_FLAVOUR", "ckan")]
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ def pyinfra(
     *arguments: str,
     inventory: str = INVENTORY,
     environment: Mapping[str, str] | None = None,
-    timeout: float = 1200,
+    timeout: float = 3600,
     root: Path = ROOT,
 ) -> Run:
     """Run pyinfra in the checkout, or a copy of it; ENVIRONMENT is the whole environment, by default this process's."""

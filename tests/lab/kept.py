@@ -40,8 +40,21 @@ def unchanged() -> Iterator[None]:
 
 def rotate(*names: str) -> None:
     """Rotate secrets as an operator does."""
-    command = [sys.executable, "-m", "settings.secrets", "rotate", harness.INVENTORY, *names]
+    _run("rotate", *names)
+
+
+def give(name: str, value: str) -> None:
+    """Give a secret that no chance makes, as an operator does."""
+    _run("set", name, text=value)
+
+
+def _run(command: str, *names: str, text: str = "") -> None:
     done = subprocess.run(
-        command, cwd=harness.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "settings.secrets", command, harness.INVENTORY, *names],
+        cwd=harness.ROOT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

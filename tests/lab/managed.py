@@ -25,11 +25,16 @@ print(json.dumps({path: kind(path) for path in json.loads(sys.argv[1])}))
 
 @dataclass(frozen=True)
 class Managed:
-    """Paths by what stands there, packages, and units (programs of supervisor have no dot in their names)."""
+    """Paths by what stands there, packages, systemd's units, and supervisor's programs."""
 
     paths: dict[str, str]
     packages: list[str]
     units: list[str]
+
+    @property
+    def programs(self) -> list[str]:
+        """Names of supervisor's programs."""
+        return [Path(path).stem for path in self.of("file") if path.startswith("/etc/supervisor/conf.d/")]
 
     def of(self, *kinds: str) -> list[str]:
         """Paths of these kinds: file, folder, link, tree, absent."""
@@ -44,4 +49,4 @@ def managed(release: str, folder: Path) -> Managed:
     assert done.returncode == 0, done.stderr
     found = json.loads(notes.read_text())
     described = inside.run(NAME, ["python3", "-c", _DESCRIBE, json.dumps(found["path"])]).stdout
-    return Managed(json.loads(described), found["package"], found["unit"])
+    return Managed(json.loads(described), found["package"], [name for name in found["unit"] if "." in name])

@@ -56,8 +56,12 @@ _GENERATED = re.compile(
     r"|^/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)$"  # by the package ssl-cert
     r"|^/etc/ssl/certs/java/cacerts$"  # entries have the time at which they were added
     # An environment's scripts name the slot that they were built in, and RECORD has their hashes.
-    r"|^/usr/lib/ckan/default\.a/(bin/[^/]+|pyvenv\.cfg|.*/RECORD)$"
+    r"|^/usr/lib/(ckan/default|ckan-deploy/minio)\.a/(bin/[^/]+|pyvenv\.cfg|.*/RECORD)$"
+    r"|^/etc/ckan-deploy/object-storage-bundle\.pem$"  # has the certificate
+    r"|^/var/lib/ckan-deploy/(minio/access|object-storage)$"  # have salts
 )
+# The slot in which an environment was built is as good as the other.
+_SLOT = re.compile(r"^(/usr/lib/ckan/default|/usr/lib/ckan-deploy/minio|default|minio)\.b(?=/|$)")
 # Stamps of reloads and locks, which live until the next boot.
 _OF_THIS_BOOT = re.compile(r"^/run/ckan-deploy(/|$)")
 
@@ -68,13 +72,13 @@ def essence(state: State) -> State:
     for area in ("files", "packages", "units", "databases", "services", "sockets"):
         result[area] = {}
         for key, value in state[area].items():
-            key = key.replace("/default.b", "/default.a")
+            key = _SLOT.sub(r"\1.a", key)
             if _OF_THIS_BOOT.match(key):
                 continue
             if area in ("files", "units"):
                 value = {name: item for name, item in value.items() if name not in _IDENTITIES}
-                if value.get("target") == "default.b":
-                    value["target"] = "default.a"
+                if "target" in value:
+                    value["target"] = _SLOT.sub(r"\1.a", value["target"])
                 if _GENERATED.match(key):
                     value.pop("sha256", None)
             result[area][key] = value

@@ -18,8 +18,13 @@ ROOTS = [
     "/opt",
     "/root",
     "/usr/bin/ckan",
+    "/usr/bin/dcor",
+    "/data",
+    "/cache",
     "/usr/sbin/policy-rc.d",
     "/usr/lib/ckan",
+    "/usr/lib/ckan-deploy",
+    "/srv/minio",
     "/usr/local",
     "/home",
     "/var/lib/ckan-deploy",
@@ -31,15 +36,15 @@ ROOTS = [
     "/var/spool/cron",
 ]
 NOISE = re.compile(
-    r"^/var/solr/logs/|^/var/solr/data/[^/]+/data(/|$)|^/var/lib/ckan/[^/]+/|/__pycache__(/|$)|^/var/cache/nginx/"
+    r"^/(data|cache)/[^/]+/|^/srv/minio/|^/var/solr/logs/|^/var/solr/data/[^/]+/data(/|$)|^/var/lib/ckan/[^/]+/|/__pycache__(/|$)|^/var/cache/nginx/"
     r"|^/run/ckan-deploy(/run\.|$)|^/root/\.|^/home/[^/]+/\.|^/etc/(mtab|resolv\.conf|hosts|hostname|machine-id|\.updated)"
 )
 # Services that timers and logins start.
 TIMED = re.compile(
     r"^(apt-|dpkg-db|man-db|fstrim|logrotate|e2scrub|user@|user-runtime|session|phpsessionclean|update-notifier|motd"
-    r"|ssh@|sshd@|polkit|packagekit|run-|systemd-(tmpfiles|hostnamed|timedated|localed|update))"
+    r"|ckan-scheduled-|ssh@|sshd@|polkit|packagekit|run-|systemd-(tmpfiles|hostnamed|timedated|localed|update))"
 )
-SERVICE_USERS = ("www-data", "solr", "redis", "postgres")
+SERVICE_USERS = ("www-data", "solr", "redis", "postgres", "minio-user")
 
 
 def run(*command: str) -> str:
@@ -80,9 +85,9 @@ def files() -> dict[str, Any]:
 def units() -> dict[str, Any]:
     properties = "Id,InvocationID,ActiveState,UnitFileState,MainPID,NRestarts"
     found = {}
-    for block in run("systemctl", "show", "*.service", "-p", properties).split("\n\n"):
+    for block in run("systemctl", "show", "*.service", "ckan-scheduled-*.timer", "-p", properties).split("\n\n"):
         unit: dict[str, Any] = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if unit.get("Id") and not TIMED.match(unit["Id"]):
+        if unit.get("Id") and (unit["Id"].endswith(".timer") or not TIMED.match(unit["Id"])):
             found[unit.pop("Id")] = unit
     return found
 

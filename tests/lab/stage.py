@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import IO
 
-from lab import cleanup, host, inside, mirror, mirror_solr, paths, snapshot, solr_build, state
+from lab import cleanup, host, inside, minio_build, mirror, mirror_solr, paths, snapshot, solr_build, state
 from tests.lab import harness
 
 NAME = "portal"
@@ -30,6 +30,7 @@ class Stage:
     current: str | None = None
     planned: dict[str, list[str]] = field(default_factory=dict)
     changed: dict[str, list[str]] = field(default_factory=dict)
+    switched: dict[str, list[str]] = field(default_factory=dict)
     lock: IO[str] | None = None
 
     def open(self) -> None:
@@ -38,6 +39,7 @@ class Stage:
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.close()
         mirror_solr.ensure_solr(solr_build.SOLR_VERSION, mirror.folder())
+        minio_build.ensure_minio()
 
     def close(self) -> None:
         """Remove all hosts and snapshots of the tests' own lab."""
@@ -47,6 +49,21 @@ class Stage:
             snapshot.delete_all()
         cleanup.strays()
         self.current = None
+
+    def deployed_dcor(self, release: str) -> str:
+        """Name of the snapshot of a converged DCOR portal on RELEASE, which was the plain one before."""
+        if harness.INVENTORY == harness.DCOR:
+            return self.deployed(release)
+        name = f"converged-dcor-{release}"
+        if not (paths.snapshot(name).exists() and (REUSE or name in self.switched)):
+            self.begin(self.deployed(release))
+            self.switched[name] = harness.plan_and_apply(inventory=harness.DCOR).get(NAME, [])
+            self.wait_until_up()
+            if paths.snapshot(name).exists():
+                snapshot.delete(name)
+            snapshot.take(NAME, name, restart=False)
+            self._clear()
+        return name
 
     def deployed(self, release: str) -> str:
         """Name of the snapshot of a converged portal on RELEASE; deploys it the first time it is asked for."""
@@ -86,7 +103,7 @@ class Stage:
         """Say that the host is no longer in the state of its snapshot."""
         self.current = None
 
-    def wait_until_up(self, seconds: float = 180) -> None:
+    def wait_until_up(self, seconds: float = 600) -> None:
         """Wait until CKAN answers on the host itself."""
         command = ["curl", "-sf", "-o", "/dev/null", "http://127.0.0.1:8080/api/3/action/status_show"]
         deadline = time.monotonic() + seconds

@@ -24,14 +24,22 @@ KEPT = "/root/drift"  # where the drift keeps what it moves away
 CERTIFICATE, KEY = f"/etc/ssl/certs/{FQDN}.cert", f"/etc/ssl/private/{FQDN}.key"
 TOKEN = "/etc/ckan/default/sysadmin-token"
 # A lost key, certificate or token is made anew: as good, but another one.
-MADE_ANEW = (CERTIFICATE, KEY, TOKEN, "/var/lib/ckan-deploy/ckan/sysadmin.admin")
+MADE_ANEW = (
+    CERTIFICATE,
+    KEY,
+    TOKEN,
+    "/var/lib/ckan-deploy/ckan/sysadmin.admin",
+    "/var/lib/ckan-deploy/minio/access",  # has a salt
+    "/etc/ckan-deploy/object-storage-bundle.pem",  # has the certificate
+)
 # What a change of the file's text alone does not touch: a comment in a PEM file changes neither key nor certificate.
 MEANING = (CERTIFICATE, KEY)
 # Folders with data of the portal in them: never replaced by the tests, as an operator's loss would be no drift.
-DATA = ("/var/solr", "/var/lib/ckan", "/var/log/ckan")
+DATA = ("/var/solr", "/var/lib/ckan", "/var/log/ckan", "/data", "/srv/minio")
 SHARED = ("/var/cache/nginx",)  # the distribution's, too
-PROGRAM = "ckan-uwsgi"
 ENVIRONMENT = "/usr/lib/ckan/default"
+# A program that runs cannot be written to: another file, with its owner and mode, takes its place.
+TWIN, SWAP = 'cp -a "$p" "$p.twin"', 'mv "$p.twin" "$p"'
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def _deleted(found: Managed, long: bool) -> list[Drift]:
 
 def _truncated(found: Managed, long: bool) -> list[Drift]:
     return [
-        *_on_files("truncated", ': > "$p"', found.of("file")),
+        *_on_files("truncated", f'true > "$p" || {{ {TWIN}; true > "$p.twin"; {SWAP}; }}', found.of("file")),
         *_on_files("pointing elsewhere", 'ln -sfn /nowhere "$p"', _links_of(found, long)),
         *_on_files("replaced by a file", 'rm -rf "$p"; echo precious > "$p"', _caches(found)),
     ]
@@ -79,7 +87,9 @@ def _caches(found: Managed) -> list[str]:
 def _appended_to(found: Managed, long: bool) -> list[Drift]:
     paths = [path for path in found.of("file") if path not in MEANING]
     return [
-        *_on_files("appended to", 'echo "# drift" >> "$p"', paths),
+        *_on_files(
+            "appended to", f'echo "# drift" >> "$p" || {{ {TWIN}; echo "# drift" >> "$p.twin"; {SWAP}; }}', paths
+        ),
         *_on_files("from another archive", 'echo drift >> "$p/.ckan-deploy"', found.of("tree")),
         *_on_files("there again", 'echo "# nothing" > "$p"', found.of("absent")),
     ]
@@ -89,11 +99,7 @@ def _appended_to(found: Managed, long: bool) -> list[Drift]:
 
 
 def _modes(found: Managed, long: bool) -> list[Drift]:
-    attributes = _psql("ALTER ROLE ckan_default SUPERUSER CREATEDB CONNECTION LIMIT 3")
-    return [
-        Drift("the role's attributes changed", attributes),
-        *_on_files("mode changed", 'chmod o+rwx,u-w "$p"', found.of("file", "folder")),
-    ]
+    return _on_files("mode changed", 'chmod o+rwx,u-w "$p"', found.of("file", "folder"))
 
 
 def _owners(found: Managed, long: bool) -> list[Drift]:
@@ -119,7 +125,7 @@ def _stopped(found: Managed, long: bool) -> list[Drift]:
 def _program_stopped(found: Managed, long: bool) -> list[Drift]:
     """Apart from its supervisor, whose start would start it; and drift of a database whose server runs."""
     return [
-        Drift(f"{PROGRAM} stopped", f"supervisorctl stop '{PROGRAM}:*' >/dev/null"),
+        *(Drift(f"{name} stopped", f"supervisorctl stop '{name}:*' >/dev/null") for name in found.programs),
         Drift("the role's password changed", _psql("ALTER ROLE ckan_default PASSWORD 'another'")),
         Drift("the database's owner changed", _psql("ALTER DATABASE ckan_default OWNER TO postgres")),
     ]
@@ -154,7 +160,7 @@ def _older_configuration(found: Managed, long: bool) -> list[Drift]:
     postgresql = next(path for path in found.paths if path.endswith("conf.d/ckan-deploy.conf") and "/main/" in path)
     field = '<field name="drift" type="string" indexed="true" stored="true"/>'
     schema = "/var/solr/data/ckan/conf/schema.xml"
-    program = f"supervisorctl restart '{PROGRAM}:*' >/dev/null"
+    programs = "supervisorctl restart all >/dev/null"
     return [
         Drift("redis", runs_with("/etc/redis/redis.conf", "maxmemory 99mb", "systemctl restart redis-server")),
         Drift("postgresql", runs_with(postgresql, "log_lock_waits = off", f"systemctl restart {cluster}")),
@@ -164,7 +170,7 @@ def _older_configuration(found: Managed, long: bool) -> list[Drift]:
                 "/etc/nginx/sites-enabled/ckan", "", "systemctl reload nginx", "sed -i 's/return 444/return 445/' $p"
             ),
         ),
-        Drift("the portal's process", runs_with("/etc/ckan/default/ckan.ini", "# drift", program)),
+        Drift("the portal's processes", runs_with("/etc/ckan/default/ckan.ini", "# drift", programs)),
         Drift(
             "solr, its schema altered on disk, too",
             f"sed -i 's|</fields>|{field}</fields>|' {schema}; "
@@ -201,7 +207,11 @@ def _installed(found: Managed, long: bool) -> list[Drift]:
 
 def _downgraded(found: Managed, long: bool) -> list[Drift]:
     pip = f"{ENVIRONMENT}/bin/python -m pip -q --disable-pip-version-check"
-    return [Drift("a Python package downgraded", f"{pip} install --no-deps idna==3.7")]
+    return [
+        Drift("a Python package downgraded", f"{pip} install --no-deps idna==3.7"),
+        # Where no file is touched: its stamp would have the role set up anew whatever the attributes are.
+        Drift("the role's attributes changed", _psql("ALTER ROLE ckan_default SUPERUSER CREATEDB CONNECTION LIMIT 3")),
+    ]
 
 
 BATCHES: dict[str, Callable[[Managed, bool], list[Drift]]] = {
@@ -236,7 +246,8 @@ def known(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Converged:
     stage.keep(stage.deployed(RELEASES[0]))
     found = managed(RELEASES[0], tmp_path_factory.mktemp("notes"))
     kinds = ", ".join(f"{len(found.of(kind))} {kind}s" for kind in ("file", "folder", "link", "tree"))
-    summary.add(f"managed: {kinds}, {len(found.units)} units, {len(found.packages)} packages")
+    counts = {"units": found.units, "programs": found.programs, "packages": found.packages}
+    summary.add(f"managed: {kinds}, {', '.join(f'{len(names)} {what}' for what, names in counts.items())}")
     return Converged(stage, found, _essence())
 
 

@@ -43,7 +43,7 @@ def test_all_missing_secrets_are_listed_before_any_change(one_converged: Stage, 
     done = _refused("--data", f"secrets_folder={tmp_path}", "--data", "secrets_generate=false", says="is missing")
     for name in ("ckan_secret_key", "ckan_sysadmin_password", "postgresql_password"):
         assert f"the secret {name} is missing in {tmp_path}/lab.toml: make it with " in done.stderr
-    assert "`python -m settings.secrets generate inventory/lab.py`" in done.stderr
+    assert f"`python -m settings.secrets generate {harness.INVENTORY}`" in done.stderr
     assert not list(tmp_path.iterdir())
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 

@@ -100,7 +100,7 @@ def test_rotated_secrets_are_brought_to_all_their_places(scene: Scene, tmp_path:
 
 
 def _opens_postgresql(scene: Scene, secrets: dict[str, str]) -> bool:
-    code = "import psycopg2, sys; psycopg2.connect(sys.stdin.readline().strip(), connect_timeout=5)"
+    code = "import psycopg2, sys; psycopg2.connect(sys.stdin.readline().strip(), connect_timeout=60)"
     address, password = state.host(scene.places["postgresql"]).address, secrets["postgresql_password"]
     command = ["/usr/lib/ckan/default/bin/python", "-c", code]
     where = f"host={address} dbname=ckan_default user=ckan_default password={password}\n"
@@ -175,13 +175,13 @@ class Moves:
         self.action("package_create", {"name": name, "title": name, "owner_org": f"{name}-org", "private": False})
 
     def action(self, name: str, data: dict[str, object]) -> object:
-        with acceptance._session(self.portal) as session:
+        with acceptance.visit(self.portal) as session:
             session.headers["Authorization"] = split.token()
-            return acceptance._action(session, self.portal, name, data)
+            return acceptance.ask(session, self.portal, name, data)
 
     def found(self) -> None:
         """The search finds the dataset, and nothing else by its name."""
-        with acceptance._session(self.portal) as session:
+        with acceptance.visit(self.portal) as session:
             acceptance._until_found(session, self.portal, self.word, [self.word])
 
 
@@ -246,7 +246,7 @@ def test_a_database_that_is_named_is_left_behind(stage: Stage, tmp_path: Path) -
     assert harness.pyinfra("deploy.py", "--dry", *leave[:1], f"{leave[1]}x").status == 1
     changed = harness.plan_and_apply(*leave)
     assert {"CKAN | Apply CKAN's pending migrations", "CKAN | Make the first sysadmin", INDEX} <= set(changed["portal"])
-    with acceptance._session(moves.portal) as session:
+    with acceptance.visit(moves.portal) as session:
         acceptance._until_found(session, moves.portal, moves.word, [])
     acceptance.all_without_browser(moves.portal, schema()["version"], split.token())
     assert harness.plan_and_apply() == {}

@@ -12,7 +12,9 @@ from lab import inside, network
 from tests.lab import faults, harness, oracle
 from tests.lab.stage import NAME, Stage
 
-REFUSED = 90  # seconds: a second run that is not refused would wait for dpkg's lock
+HELD = 3600  # seconds: longer than all else
+REFUSED = 900  # seconds: a second run that is not refused would wait for dpkg's lock
+LEFT = "which a run that is dead left running"
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def first(converged: Stage) -> faults.Watched:
     converged.spoil()
     converged.run("rm", "/etc/systemd/journald.conf.d/ckan-deploy.conf")
     converged.run("dpkg", "--remove", "--force-depends", "logrotate")
-    faults.hold_dpkg(600)
+    faults.hold_dpkg(HELD)
     run = faults.Watched()
     run.began("Base | Install base packages")
     return run
@@ -63,7 +65,7 @@ def test_the_sentence_ends_a_run_whose_network_is_gone(converged: Stage, first: 
     found = re.search(r"end it with `sudo (kill \d+)`", second.stderr)
     assert found, second.stderr
     inside.run(NAME, found[1].split())
-    assert first.end(60) == 1, first.tail()
+    assert first.end(faults.PATIENCE) == 1, first.tail()
     faults.release_dpkg()
     harness.apply()
     assert harness.plan() == {}
@@ -78,17 +80,22 @@ def test_what_a_dead_run_left_running_is_waited_for(converged: Stage) -> None:
     converged.run("sh", "-c", _SLOW_CURL)
     run = faults.Watched()
     run.began("Solr | Download Solr")
-    faults.wait_until_running("^sleep 15", run, "Solr | Download Solr")
+    faults.wait_until_running("^sleep 0[.]3", run, "Solr | Download Solr")
     run.kill()
     converged.run("rm", "/usr/local/bin/curl")
-    second = harness.pyinfra("deploy.py", "-y")
-    assert second.status == 0, second.output
-    assert "which a run that is dead left running" in second.stderr
+    second = faults.Watched()
+    second.wait_for(lambda: any(LEFT in line for line in second.output), "the process that was left running")
+    converged.run("touch", "/run/answer")
+    assert second.end() == 0, second.tail()
     assert harness.plan() == {}
     assert converged.run("sh", "-c", f"ls {archive}*").split() == [archive]
 
 
 _SLOW_CURL = """
-printf '#!/bin/sh\\ncase "$*" in *solr-*) sleep 15;; esac\\nexec /usr/bin/curl "$@"\\n' > /usr/local/bin/curl
+cat > /usr/local/bin/curl <<'EOF'
+#!/bin/sh
+case "$*" in *solr-*) while [ ! -e /run/answer ]; do sleep 0.3; done;; esac
+exec /usr/bin/curl "$@"
+EOF
 chmod +x /usr/local/bin/curl
 """

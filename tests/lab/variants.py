@@ -15,10 +15,14 @@ from tests.lab import harness
 OLDER = Path(__file__).with_name("ckan-2.11.5.txt")
 
 
-def inventory(data: Mapping[str, Any], folder: Path) -> str:
-    """Path of an inventory like the lab's, with DATA for all hosts; its name makes the group data the lab's, too."""
-    groups = [f'{group} = [(n, {{**d, **_data}}) for n, d in _lab["{group}"]]' for group in GROUPS]
-    lines = ["import runpy", f'_lab = runpy.run_path("{harness.INVENTORY}")', f"_data = {dict(data)!r}", *groups]
+def inventory(data: Mapping[str, Any], folder: Path, of: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """Path of an inventory like the lab's, with DATA for all hosts; its name makes the group data the lab's, too.
+
+    + of: more data, by the group whose host it is for
+    """
+    each = {group: {**data, **(of or {}).get(group, {})} for group in GROUPS}
+    groups = [f'{group} = [(n, {{**d, **_data["{group}"]}}) for n, d in _lab["{group}"]]' for group in GROUPS]
+    lines = ["import runpy", f'_lab = runpy.run_path("{harness.INVENTORY}")', f"_data = {each!r}", *groups]
     target = folder / "lab.py"
     target.write_text("\n".join(lines) + "\n")
     return str(target)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import made_up
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYINFRA = (sys.executable, "-m", "pyinfra")
-SECRETS = ("postgresql_password", "ckan_secret_key", "ckan_sysadmin_password", "redis_password")
 # What a host says of itself in preflight; to everything else a fake host answers nothing, as a bare one does.
 BASICS = {
     "noble": "noble\tUbuntu 24.04.3 LTS\tx86_64\tyes\t8000000\t100000000",
@@ -36,18 +37,20 @@ def fake_inventory(source: Path, folder: Path, release: str = "noble") -> Path:
     return target
 
 
-def run(inventory: Path, *options: str, program: Sequence[str] = PYINFRA) -> subprocess.CompletedProcess[str]:
-    """Plan INVENTORY offline with made-up secrets; PROGRAM takes pyinfra's arguments."""
+def run(
+    inventory: Path, *options: str, program: Sequence[str] = PYINFRA, root: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Plan INVENTORY offline with made-up secrets, in the checkout ROOT; PROGRAM takes pyinfra's arguments."""
     environment = {
         **os.environ,
         "PYINFRA_FAKE_DELAY": "0",
         "PYINFRA_FAKE_DELAY_JITTER": "0",
-        **{f"CKAN_DEPLOY_SECRET_{name.upper()}": f"not-a-secret-{name}" for name in SECRETS},
+        **made_up.variables(),
     }
     command = [*program, str(inventory), "deploy.py", "--dry", "--json", *options]
     return subprocess.run(
         command,
-        cwd=ROOT,
+        cwd=root,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -57,9 +60,9 @@ def run(inventory: Path, *options: str, program: Sequence[str] = PYINFRA) -> sub
     )
 
 
-def plan(inventory: Path, *options: str) -> dict[str, list[str]]:
+def plan(inventory: Path, *options: str, root: Path = ROOT) -> dict[str, list[str]]:
     """Names of the operations that would change each host, in order."""
-    done = run(inventory, *options)
+    done = run(inventory, *options, root=root)
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = {}
     for operation in json.loads(done.stdout)["plan"]:

@@ -17,6 +17,21 @@ from tests.plan import fake
 LIST = Path(__file__).parent / "noble-packages.tsv"
 NOBLE = RELEASES["noble"]
 INVENTORIES = ("dev", "production")
+MORE = (
+    "base_admin_tools=True",
+    "patching_smtp_server=mail.example.org",
+    "patching_mail_from=hosts@example.org",
+    "patching_mail_to=operators@example.org",
+)
+SOURCES = (
+    ("ckan_source=pypi",),
+    (
+        "ckan_source=deb",
+        "ckan_deb_url=http://192.0.2.1/python-ckan.deb",
+        f"ckan_deb_sha256={'a' * 64}",
+        "develop_enabled=False",  # it has packages of its own lock
+    ),
+)
 # Marks of Debian, of PostgreSQL's and Docker's archives, of private ones, and of Ubuntu's other releases.
 FOREIGN = re.compile(r"deb\d+u|pgdg|ppa|[+~]noble|sury|~bpo|(~|0ubuntu0\.)(?!24\.04)\d\d\.\d\d")
 
@@ -45,12 +60,16 @@ def listed() -> dict[str, Row]:
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[str]]]:
-    """Packages of each inventory's bare noble hosts, with every option on that installs more."""
-    found = {}
+    """Packages of each inventory's bare noble hosts, with every option on that installs more, from either source."""
+    found: dict[str, dict[str, set[str]]] = {}
     for name in INVENTORIES:
         folder = tmp_path_factory.mktemp(name)
         inventory = fake.fake_inventory(fake.ROOT / "inventory" / f"{name}.py", folder, "noble")
-        found[name] = fake.packages(inventory, folder / "notes", "--data", "base_admin_tools=True")
+        for source in SOURCES:
+            notes = folder / source[0].replace("=", "-")
+            options = [word for line in (*MORE, *source) for word in ("--data", line)]
+            for host, packages in fake.packages(inventory, notes, *options).items():
+                found.setdefault(name, {}).setdefault(host, set()).update(packages)
     return found
 
 
@@ -58,7 +77,8 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set
 def test_only_listed_packages_are_installed(
     name: str, planned: dict[str, dict[str, set[str]]], listed: dict[str, Row]
 ) -> None:
-    assert all("aptitude" in packages for packages in planned[name].values()), "base_admin_tools is not on"
+    wanted = {"aptitude", "msmtp"}
+    assert all(wanted <= packages for packages in planned[name].values()), "not every option is on"
     unknown = [
         f"{package} on host {host}"
         for host, packages in sorted(planned[name].items())
@@ -80,9 +100,10 @@ def test_packages_are_installed_in_one_way_only() -> None:
     """Else a package could be installed that the plans above do not tell."""
     folders = ("deploys", "facts", "operations", "templates")
     sources = [fake.ROOT / "deploy.py", *(p for f in folders for p in (fake.ROOT / f).rglob("*") if p.is_file())]
-    other_ways = re.compile(rb"apt-get|aptitude (-\S+ )*install|dpkg (-i|--install)|pyinfra\.operations")
+    other_ways = re.compile(rb"apt-get|aptitude (-\S+ )*install|dpkg (-\S+ )*(-i|--install)|pyinfra\.operations")
     found = {str(p.relative_to(fake.ROOT)) for p in sources if p.suffix != ".pyc" and other_ways.search(p.read_bytes())}
-    assert found == {"operations/apt.py", "facts/apt.py"}  # the fact has apt simulate
+    # The fact has apt simulate; the last is for the one package that no archive has.
+    assert found == {"operations/apt.py", "facts/apt.py", "operations/deb.py"}
 
 
 def test_each_row_is_complete_and_noble_s() -> None:

@@ -11,11 +11,33 @@ from pathlib import Path
 
 import pytest
 
+from tests import issued
 from tests.plan import fake
 
 WRITE = bool(os.environ.get("CKAN_DEPLOY_WRITE_GOLDEN"))
 GOLDEN = Path(__file__).parent / "golden"
 INVENTORIES = {path.stem: path for path in sorted((fake.ROOT / "inventory").glob("*.py")) if path.stem != "lab"}
+
+
+# Other sources of CKAN, and the other flavour, have plans of their own.
+VARIANTS = {
+    "production-dcor": (
+        "production",
+        (
+            "portal_flavour=dcor",
+            "object_storage_endpoint=https://s3.example.org",
+            "object_storage_access_key_id=AKEXAMPLE",
+        ),
+    ),
+    "production-deb": (
+        "production",
+        ("ckan_source=deb", "ckan_deb_url=http://192.0.2.1/python-ckan.deb", f"ckan_deb_sha256={'a' * 64}"),
+    ),
+}
+
+
+# So has the portal whose MinIO has a host of its own, which no inventory here has.
+APART = "production-minio"
 
 
 def _text(plan: dict[str, list[str]]) -> str:
@@ -31,6 +53,32 @@ def test_golden_plan(name: str, tmp_path: Path) -> None:
     assert found == golden.read_text()
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_golden_plan_of_a_variant(name: str, tmp_path: Path) -> None:
+    inventory, data = VARIANTS[name]
+    options = [word for line in data for word in ("--data", line)]
+    found = _text(fake.plan(fake.fake_inventory(INVENTORIES[inventory], tmp_path), *options))
+    golden = GOLDEN / f"{name}.txt"
+    if WRITE:
+        golden.write_text(found)
+    assert found == golden.read_text()
+
+
+def test_golden_plan_of_minio_on_a_host_of_its_own(tmp_path: Path) -> None:
+    inventory = fake.fake_inventory(INVENTORIES["production"], tmp_path)
+    storage = [
+        ("@fake/storage", {"address": "192.0.2.23", "fake_responses": {"/etc/os-release": fake.BASICS["noble"]}})
+    ]
+    inventory.write_text(inventory.read_text().replace("object_storage = []", f"object_storage = {storage!r}"))
+    chain = issued.self_signed("s3.example.org").write(tmp_path)
+    data = ("portal_flavour=dcor", "object_storage_fqdn=s3.example.org", f"minio_certificate_file={chain}")
+    found = _text(fake.plan(inventory, *(word for line in data for word in ("--data", line))))
+    golden = GOLDEN / f"{APART}.txt"
+    if WRITE:
+        golden.write_text(found)
+    assert found == golden.read_text()
+
+
 @pytest.mark.parametrize("release", fake.BASICS)
 def test_every_release_has_the_same_plan(release: str, tmp_path: Path) -> None:
     found = _text(fake.plan(fake.fake_inventory(INVENTORIES["production"], tmp_path, release)))
@@ -38,7 +86,15 @@ def test_every_release_has_the_same_plan(release: str, tmp_path: Path) -> None:
 
 
 def test_each_golden_file_has_its_inventory() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(INVENTORIES)
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == {*INVENTORIES, *VARIANTS, APART}
+
+
+def test_a_host_may_have_another_value_than_its_environment(tmp_path: Path) -> None:
+    """Also where pyinfra prepares several hosts at once, outside of its command line."""
+    inventory = fake.fake_inventory(INVENTORIES["production"], tmp_path)
+    own = "'address': '192.0.2.20', 'ckan_mail_from': 'other@example.org'"
+    inventory.write_text(inventory.read_text().replace("'address': '192.0.2.20'", own))
+    assert len(fake.plan(inventory)) == 3
 
 
 def test_a_renamed_group_fails(tmp_path: Path) -> None:

@@ -8,15 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import made_up
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(__file__).resolve().parent / "data"
-SECRETS = (
-    "ckan_secret_key",
-    "ckan_smtp_password",
-    "ckan_sysadmin_password",
-    "postgresql_password",
-    "redis_password",
-)
 DEPLOY = "from pyinfra import host\nfrom settings.resolve import of_inventory\nof_inventory(host.inventory)\n"
 
 
@@ -38,7 +33,7 @@ def run(folder: Path, module: str, *arguments: str, secrets: bool = True) -> sub
     """Run a Python MODULE in FOLDER; with SECRETS there is one of each."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if secrets:
-        environment |= {f"CKAN_DEPLOY_SECRET_{name.upper()}": f"s3cret-{name}" for name in SECRETS}
+        environment |= made_up.variables()
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,
@@ -46,6 +41,6 @@ def run(folder: Path, module: str, *arguments: str, secrets: bool = True) -> sub
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )

@@ -3,7 +3,8 @@
 What is added to its format, for operations:
 
 - facts are validated into the fact's own type, so that they compare like the real ones
-- ``foreseen``: notes of earlier operations, by kind (path, package, unit); ``notes``: all notes afterwards
+- ``foreseen``: notes of earlier operations, by kind (path, package, unit), the earliest kind first; ``notes``: all
+  notes afterwards
 - ``stage: Execute``: the operation is evaluated as during execution (default: Prepare)
 - a command may be written ``{script: operations.service._RESTART, arguments: […]}``, with ``stdin``, if any;
   ``python:`` instead of ``script:`` for Python code
@@ -32,6 +33,7 @@ from pyinfra_testing.util import FakeState, get_command_string
 
 from operations.files import script
 from operations.foresight import _KEY
+from settings.secret import Secret
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 
@@ -83,13 +85,17 @@ def operation_tests(path: str) -> type[TestCase]:
         def create(*args: Any, **kwargs: Any) -> Any:
             host = make_host(*args, **kwargs)
             host.name = "portal"
-            host.connector_data[_KEY] = {kind: set(names) for kind, names in data.get("foreseen", {}).items()}
+            host.connector_data[_KEY] = {
+                kind: {name: number for name in names}
+                for number, (kind, names) in enumerate(data.get("foreseen", {}).items())
+            }
             hosts.append(host)
             return host
 
         data = {**data, "facts": {key: _typed(key, values) for key, values in data.get("facts", {}).items()}}
         data["commands"] = [_command(command) for command in data.get("commands", [])]
         stage = StateStage[data.get("stage", "Prepare")]
+        data["kwargs"] = {key: _hidden(value) for key, value in data.get("kwargs", {}).items()}
         with patch.object(testing, "create_host", create), patch.object(FakeState, "current_stage", stage):
             original(self, name, data)
         if "notes" in data:
@@ -110,6 +116,13 @@ def _typed(key: str, values: dict[str, Any]) -> dict[str, Any]:
     return {arguments: adapter.validate_python(value) for arguments, value in values.items()}
 
 
+def _hidden(value: Any) -> Any:
+    """Take ``secret:…`` for a secret."""
+    if isinstance(value, str) and value.startswith("secret:"):
+        return Secret(value.removeprefix("secret:"))
+    return value
+
+
 def _constant(path: str) -> Any:
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
@@ -122,5 +135,6 @@ def _command(command: Any) -> Any:
     arguments = [_constant(a["constant"]) if isinstance(a, dict) else a for a in command["arguments"]]
     if "python" in command:
         return get_command_string(StringCommand("python3 -c", QuoteString(body), *map(QuoteString, arguments)))
-    text = get_command_string(script(body, *arguments))
-    return {"_stdin": _Text(command["stdin"]), "command": text} if "stdin" in command else text
+    stdin = command.get("stdin")
+    text = get_command_string(script(body, *arguments, stdin=stdin))
+    return text if stdin is None else {"_stdin": _Text(stdin), "command": text}

@@ -115,7 +115,7 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
 def program(*arguments: str, cwd: Path, env: Mapping[str, str], text: str = "") -> subprocess.CompletedProcess[str]:
     """Run ``python -m ARGUMENTS`` without a terminal, TEXT on its standard input."""
     return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=cwd, env=env, input=text, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-m", *arguments], cwd=cwd, env=env, input=text, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
 
@@ -135,7 +135,7 @@ def converse(
         preexec_fn=_at_the_terminal,
     )  # fmt: skip
     os.close(inner)
-    said, waiting, end = "", list(answers), time.monotonic() + 60
+    said, waiting, end = "", list(answers), time.monotonic() + 300
     while time.monotonic() < end:
         if waiting and waiting[0][0] in said.rpartition("\0")[2]:
             time.sleep(0.05)  # getpass empties the queue of what was typed before it turned the echo off
@@ -150,6 +150,6 @@ def converse(
         except OSError:  # the other end was closed
             break
     os.close(terminal)
-    status = child.wait(timeout=20)
+    status = child.wait(timeout=120)
     assert not waiting, f"{waiting[0][0]!r} was never asked: {said}"
     return status, said.replace("\0", "")

@@ -32,6 +32,7 @@ def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep fixtures readable: constant scripts by name, standard input as a string, a time that is known."""
     monkeypatch.setattr(FakeState, "current_stage", StateStage.Prepare, raising=False)
     monkeypatch.setattr("operations.files.StringIO", str)
+    monkeypatch.setattr("operations.files.REST", ())
     monkeypatch.setattr(operations.certificate, "_now", lambda: NOW)
     for module, name, short in (
         (facts.certificate, "_CERTIFICATE", "SCRIPT"),

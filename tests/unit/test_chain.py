@@ -20,7 +20,9 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
 from settings import chain
-from settings.tls import TlsSettings, cannot_be_served
+from settings.provided import KEY_STAND_IN, cannot_be_served
+from settings.secret import Secret
+from settings.tls import TlsSettings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FQDN = "portal.example.org"
@@ -66,15 +68,13 @@ LEAF = Party("leaf", LOW, (FQDN, "*.data.example.org"))
 STRANGER = Party("Stranger")
 
 
-def check(*parties: Party, key: str = "", names: tuple[str, ...] = (FQDN,), now: datetime = NOW) -> None:
-    chain.check(
-        "".join(party.pem for party in parties),
-        key or LEAF.key_pem(),
-        names,
-        now,
-        [STRANGER.certificate, ROOT.certificate],
-        ("site.pem", "site.key"),
-    )
+def check(*parties: Party, names: tuple[str, ...] = (FQDN,), now: datetime = NOW) -> None:
+    text = "".join(party.pem for party in parties)
+    chain.check(text, names, now, [STRANGER.certificate, ROOT.certificate], "site.pem")
+
+
+def check_key(key: str, *parties: Party) -> None:
+    chain.belong_together("".join(party.pem for party in parties), key, ("site.pem", "site.key"))
 
 
 @pytest.mark.parametrize("parties", [(LEAF, LOW, MIDDLE), (LEAF, LOW, MIDDLE, ROOT)], ids=["to root", "with root"])
@@ -85,12 +85,12 @@ def test_complete_chain_is_accepted(parties: tuple[Party, ...]) -> None:
 def test_private_root_in_the_file_is_accepted() -> None:
     own = Party("Own root")
     leaf = Party("leaf", own, (FQDN,))
-    check(leaf, own, key=leaf.key_pem())
+    check(leaf, own)
 
 
 def test_self_signed_certificate_is_accepted() -> None:
     alone = Party("alone", dns=(FQDN,))
-    check(alone, key=alone.key_pem())
+    check(alone)
 
 
 def test_name_under_a_wildcard_is_covered() -> None:
@@ -107,7 +107,7 @@ def test_name_under_a_wildcard_is_covered() -> None:
         ((LEAF, MIDDLE, LOW), r"wrong order; wanted is: CN=leaf, CN=Low, CN=Middle"),
         ((LEAF, LOW, MIDDLE, LOW), r"site\.pem holds the certificate of CN=Low twice; remove one"),
         ((LEAF, LOW, MIDDLE, STRANGER), r"CN=Stranger, which issued nothing in this chain; remove it"),
-        ((LOW, MIDDLE), r"site\.key belongs to another certificate than CN=Low"),
+        ((LOW, MIDDLE), r"site\.pem does not cover portal\.example\.org \(only no DNS name\)"),
     ],
 )
 def test_wrong_chain_is_refused(parties: tuple[Party, ...], sentence: str) -> None:
@@ -136,7 +136,7 @@ def test_time_of_the_issuers_is_checked() -> None:
     old = Party("Old", ROOT, begin=NOW - timedelta(days=30), days=20)
     leaf = Party("leaf", old, (FQDN,))
     with pytest.raises(ValueError, match=r"CN=Old in site\.pem expired"):
-        check(leaf, old, key=leaf.key_pem())
+        check(leaf, old)
 
 
 @pytest.mark.parametrize("name", ["example.org", "a.b.data.example.org", "data.example.org", "xportal.example.org"])
@@ -145,9 +145,15 @@ def test_names_that_are_not_covered_are_refused(name: str) -> None:
         check(LEAF, LOW, MIDDLE, names=(FQDN, name))
 
 
+def test_the_key_is_that_of_the_first_certificate() -> None:
+    check_key(LEAF.key_pem(), LEAF, LOW, MIDDLE)
+    with pytest.raises(ValueError, match=r"site\.key belongs to another certificate than CN=Low, the first of"):
+        check_key(MIDDLE.key_pem(), LOW, MIDDLE)
+
+
 def test_key_with_a_password_is_refused() -> None:
     with pytest.raises(ValueError, match=r"site\.key has a password"):
-        check(LEAF, LOW, MIDDLE, key=LEAF.key_pem(BestAvailableEncryption(b"x")))
+        check_key(LEAF.key_pem(BestAvailableEncryption(b"x")), LEAF)
 
 
 @pytest.mark.parametrize(
@@ -157,18 +163,18 @@ def test_key_with_a_password_is_refused() -> None:
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"site\.key holds no PEM private key"):
-        check(LEAF, LOW, MIDDLE, key=text)
+        check_key(text, LEAF)
 
 
 def test_what_is_no_chain_is_refused() -> None:
     for text in ("no pem", LEAF.pem.replace("M", "!")):
         with pytest.raises(ValueError, match=r"site\.pem holds no PEM certificates"):
-            chain.check(text, LEAF.key_pem(), (FQDN,), NOW, [], ("site.pem", "site.key"))
+            chain.check(text, (FQDN,), NOW, [], "site.pem")
 
 
 def test_key_in_the_public_file_is_refused_and_not_shown() -> None:
     with pytest.raises(ValueError, match=r"site\.pem holds a private key, but everybody may read") as caught:
-        chain.check(LEAF.pem + LEAF.key_pem(), LEAF.key_pem(), (FQDN,), NOW, [], ("site.pem", "site.key"))
+        chain.check(LEAF.pem + LEAF.key_pem(), (FQDN,), NOW, [], "site.pem")
     assert "BEGIN" not in str(caught.value)
 
 
@@ -178,42 +184,54 @@ def test_trust_store_of_this_machine_is_found() -> None:
 
 def settings(**values: object) -> TlsSettings:
     paths = {"certificate_path": "/c", "key_path": "/k"}
-    return TlsSettings.model_validate({"source": "files", "fqdn": FQDN, "addresses": (), **paths, **values})
+    return TlsSettings.model_validate({"source": "provided", "fqdn": FQDN, "addresses": (), **paths, **values})
 
 
-def files(folder: Path, *parties: Party, key: str | None = None) -> dict[str, str]:
+def file(folder: Path, *parties: Party) -> str:
     (folder / "site.pem").write_text("".join(party.pem for party in parties))
-    (folder / "site.key").write_text(LEAF.key_pem() if key is None else key)
-    return {"certificate_file": str(folder / "site.pem"), "key_file": str(folder / "site.key")}
+    return str(folder / "site.pem")
 
 
 def test_settings_take_a_good_chain_and_mask_the_key(tmp_path: Path) -> None:
     now = datetime.now(UTC) - timedelta(days=1)
     root = Party("Own", begin=now)
     leaf = Party("leaf", root, (FQDN,), begin=now)
-    made = settings(**files(tmp_path, leaf, root, key=leaf.key_pem()))
+    made = settings(certificate_file=file(tmp_path, leaf, root), key=Secret(leaf.key_pem().rstrip()))
     assert made.chain_text == leaf.pem + root.pem
-    assert made.key_text.unmask() + "\n" == leaf.key_pem()
-    assert "BEGIN" not in repr(made) + str(made.key_text)
+    assert made.wrong_key == ""
+    assert "BEGIN" not in repr(made) + str(made.key)
 
 
-def refused(paths: dict[str, str], names: tuple[str, ...] = (FQDN,)) -> str:
-    return cannot_be_served(paths["certificate_file"], paths["key_file"], names)
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (Party("other").key_pem(), "the key in the secret tls_key belongs to another certificate than CN=leaf"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nAAAABBBB\n-----END PRIVATE KEY-----",
+            "the secret tls_key holds no PEM private key that can be read",
+        ),
+        (KEY_STAND_IN, ""),
+    ],
+    ids=["another's", "damaged", "not opened"],
+)
+def test_a_key_must_be_that_of_the_chain(key: str, sentence: str, tmp_path: Path) -> None:
+    leaf = Party("leaf", dns=(FQDN,))
+    made = settings(certificate_file=file(tmp_path, leaf), key=Secret(key.rstrip()))
+    assert made.wrong_key.startswith(sentence) and bool(made.wrong_key) == bool(sentence)
 
 
 def test_a_bad_chain_is_refused(tmp_path: Path) -> None:
-    assert "is incomplete" in refused(files(tmp_path, LEAF))
+    assert "is incomplete" in cannot_be_served(file(tmp_path, LEAF), (FQDN,))
 
 
 def test_a_chain_that_lacks_an_alias_is_refused(tmp_path: Path) -> None:
-    alone = Party("alone", dns=(FQDN,), begin=datetime.now(UTC) - timedelta(days=1))
-    paths = files(tmp_path, alone, key=alone.key_pem())
-    assert refused(paths) == ""
-    assert "does not cover www.example.org" in refused(paths, (FQDN, "www.example.org"))
+    path = file(tmp_path, Party("alone", dns=(FQDN,), begin=datetime.now(UTC) - timedelta(days=1)))
+    assert cannot_be_served(path, (FQDN,)) == ""
+    assert "does not cover www.example.org" in cannot_be_served(path, (FQDN, "www.example.org"))
 
 
 def test_a_file_that_is_not_there_is_refused() -> None:
-    said = refused({"certificate_file": "/nowhere.pem", "key_file": "/k"})
+    said = cannot_be_served("/nowhere.pem", (FQDN,))
     assert said == "/nowhere.pem cannot be read: No such file or directory; check the path, which starts here"
 
 

@@ -125,6 +125,13 @@ def test_a_wrong_checksum_installs_nothing(old: bytes | None, web: Web, tmp_path
     assert [(p.name, p.read_bytes()) for p in dest.parent.iterdir()] == ([] if old is None else [("f", old)])
 
 
+def test_a_wrong_checksum_says_what_to_do(web: Web, tmp_path: Path) -> None:
+    (web.folder / "f").write_bytes(b"newer")
+    outcome = apply(download.file, url=web.url("f"), dest=str(tmp_path / "f"), checksum=digest(CONTENT), hint="look")
+    assert outcome.failed
+    assert "; nothing was installed: look" in outcome.output
+
+
 def test_a_missing_file_is_said_and_leaves_the_old_one(web: Web, tmp_path: Path) -> None:
     dest = tmp_path / "cache/f"
     dest.parent.mkdir()
@@ -218,8 +225,8 @@ def test_a_broken_archive_leaves_the_old_folder(tmp_path: Path) -> None:
     broken = digest((tmp_path / "b.tgz").read_bytes())
     assert apply(download.unpacked, archive=str(tmp_path / "b.tgz"), dest=str(dest), checksum=broken).failed
     assert (dest / "x").read_bytes() == b"1"
-    assert changed(download.unpacked, archive=str(tmp_path / "a.tgz"), dest=str(dest), checksum=checksum)
-    assert [p.name for p in dest.parent.iterdir()] == ["solr"]
+    assert [p.name for p in dest.parent.iterdir()] == ["solr"]  # it may have filled the disk
+    assert not apply(download.unpacked, archive=str(tmp_path / "a.tgz"), dest=str(dest), checksum=checksum).changed
 
 
 def test_a_killed_unpacking_leaves_the_old_folder(tmp_path: Path, shims: Path) -> None:
@@ -232,3 +239,19 @@ def test_a_killed_unpacking_leaves_the_old_folder(tmp_path: Path, shims: Path) -
     assert (dest / "x").read_bytes() == b"a"
     assert changed(download.unpacked, archive=str(tmp_path / "b.tgz"), dest=str(dest), checksum=new)
     assert (dest / "x").read_bytes() == b"b"
+
+
+def test_a_full_disk_is_told_and_left_as_it_was(tmp_path: Path, web: Web, small_disk: Path) -> None:
+    content = bytes(5_000_000)
+    (web.folder / "large").write_bytes(content)
+    dest = small_disk / "large"
+    dest.write_bytes(b"former")
+    outcome = apply(download.file, url=web.url("large"), dest=str(dest), checksum=digest(content))
+    assert outcome.failed
+    assert f"the disk of {small_disk} is full, 0 MB are left: make room and run again" in outcome.output
+    checksum = archive(tmp_path / "a.tgz", {"x": content})
+    unpacked = small_disk / "solr"
+    outcome = apply(download.unpacked, archive=str(tmp_path / "a.tgz"), dest=str(unpacked), checksum=checksum)
+    assert outcome.failed
+    assert f"the disk of {small_disk} is full" in outcome.output
+    assert [(path.name, path.read_bytes()) for path in small_disk.iterdir()] == [("large", b"former")]

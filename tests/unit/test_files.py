@@ -14,7 +14,7 @@ from pyinfra.api import OperationValueError
 from facts.files import leftover_path
 from operations import files
 from operations.text import Text
-from tests.unit.converge import apply, changed, mode, settle
+from tests.unit.converge import apply, changed, mode, settle, shim
 
 TEXT = "first\nsecond\n"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -118,6 +118,30 @@ def test_install_removes_the_rest_of_a_killed_run(kind: str, dest: Path, owner: 
     assert not rest.is_symlink()
     assert not rest.exists()
     assert kind == "file" or victim.read_text() == "untouched\n"
+
+
+@pytest.mark.parametrize("command", ["cat", "chown", "chmod", "sync", "mv"])
+def test_a_killed_install_leaves_the_old_file_or_the_new_one(
+    command: str, dest: Path, owner: dict[str, Any], shims: Path
+) -> None:
+    """Whatever reads it meanwhile, too: here at each step that the kill could come after."""
+    dest.write_text("old\n")
+    before = dest.stat().st_ino
+    # As much as was sent when the connection broke, or all of it; and then the power is cut.
+    shim(shims, command, {"cat": "head -c 5"}.get(command, '"$REAL" "$@"') + '; kill -9 "$PPID"')
+    outcome = apply(files.install, dest=str(dest), text=TEXT, mode=0o640, **owner)
+    (shims / command).unlink()
+    assert outcome.failed
+    if command != "mv":
+        assert (dest.read_text(), dest.stat().st_ino) == ("old\n", before)
+    else:
+        assert (dest.read_text(), mode(dest)) == (TEXT, 0o640)
+    rest = Path(leftover_path(str(dest)))
+    if command in ("cat", "chown"):
+        assert mode(rest) == 0o600, "what is written is readable by others before it has its mode"
+    assert changed(files.install, dest=str(dest), text=TEXT, mode=0o640, **owner) == (command != "mv")
+    assert (dest.read_text(), mode(dest)) == (TEXT, 0o640)
+    assert not rest.exists()
 
 
 def test_install_repeats_a_check_that_a_kill_prevented(dest: Path, owner: dict[str, Any]) -> None:

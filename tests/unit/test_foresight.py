@@ -46,6 +46,14 @@ def test_touched(noted: str, asked: str, answer: bool) -> None:
 
 
 @pytest.mark.usefixtures("fake_host")
+def test_replaced() -> None:
+    foresight.will_touch("/e/lib/file")
+    assert foresight.touched("/e") and not foresight.replaced("/e")
+    foresight.will_touch("/e/")
+    assert foresight.replaced("/e")
+
+
+@pytest.mark.usefixtures("fake_host")
 def test_files_of_an_account_to_be_made() -> None:
     assert foresight.owner("UNKNOWN", "solr") == "UNKNOWN"
     foresight.will_make("solr")
@@ -119,3 +127,19 @@ def test_a_plan_is_exact_along_a_chain(tmp_path: Path, owner: dict[str, Any]) ->
     (tmp_path / "c").unlink()
     assert apply(_chain, deploy=True, folder=str(tmp_path), text="2\n", dry=True, **owner).predicted == every[2:3]
     assert settle(_chain, deploy=True, folder=str(tmp_path), text="2\n", **owner).changed == every[2:3]
+
+
+@pytest.mark.usefixtures("fake_host")
+def test_what_a_start_sees() -> None:
+    """It sees what was touched before it, and not what is touched after it."""
+    assert not foresight.started_since_touched("supervisor.service", "/etc/a.conf")
+    foresight.will_touch("/etc/a.conf", "/etc/b.conf")
+    assert not foresight.started_since_touched("supervisor.service", "/etc/a.conf")
+    foresight.will_start("supervisor.service")
+    assert foresight.started_since_touched("supervisor.service", "/etc/a.conf", "/etc/b.conf", "/nowhere")
+    foresight.will_touch("/etc/b.conf")
+    assert foresight.started_since_touched("supervisor.service", "/etc/a.conf")
+    assert not foresight.started_since_touched("supervisor.service", "/etc/a.conf", "/etc/b.conf")
+    assert not foresight.started_since_touched("supervisor.service", "/etc")
+    foresight.will_start("supervisor.service")
+    assert foresight.started_since_touched("supervisor.service", "/etc")

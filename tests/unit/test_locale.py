@@ -70,7 +70,7 @@ def test_times_of_a_unit(
     found = state()
     assert (found.load, found.active, found.enabled, found.pid) == ("loaded", "active", "enabled", process.pid)
     assert found.started is not None and found.newest is not None and found.reloaded is not None
-    assert abs(found.started - time.time()) < 10
+    assert abs(found.started - time.time()) < 60
     assert found.newest == pytest.approx(read.stat().st_mtime, abs=0.001)
     assert found.reloaded == pytest.approx(stamp.stat().st_mtime, abs=0.001)
     # The clock that processes are timed with has hundredths of a second.

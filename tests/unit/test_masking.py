@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -38,7 +42,7 @@ def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("form", sorted(forms(SECRET)))
 def test_every_form_is_masked_wherever_it_comes_out(form: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, SECRET, form], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", PROGRAM, SECRET, form], capture_output=True, text=True, check=False, timeout=300
     )
     assert (done.stdout + done.stderr).count(masking.MASK) == 5
     assert form not in done.stdout + done.stderr
@@ -66,6 +70,66 @@ def test_nothing_else_is_masked() -> None:
     assert masking.mask("the secret, the Secret\n") == f"{masking.MASK}, the Secret\n"
 
 
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQ/+line1\nMIIEvQ/+line2\nQ+==\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("encode", [str, json.dumps, repr, quote, quote_plus, lambda text: text.encode().hex()])
+def test_each_line_of_a_key_is_masked(encode: Callable[[str], str]) -> None:
+    masking.know(KEY)
+    for text in (KEY, KEY.replace("\n", "\n    "), *KEY.splitlines()):
+        assert masking.mask(encode(text)).count(masking.MASK) == sum("line" in line for line in text.splitlines())
+        assert not any(encode(line) in masking.mask(encode(text)) for line in KEY.splitlines()[1:3])
+    assert "Q+" not in masking.mask(KEY)
+    assert masking.mask("-----BEGIN PRIVATE KEY-----\n") == "-----BEGIN PRIVATE KEY-----\n"
+
+
+def test_a_key_is_masked_in_base64_of_a_longer_text() -> None:
+    masking.know(KEY)
+    for before in ("", "x", "xy"):
+        shown = masking.mask(base64.b64encode(f"{before}{KEY}".encode()).decode())
+        assert shown.count(masking.MASK) == 2
+        for line in KEY.splitlines()[1:3]:
+            assert not any(form in shown for form in forms(line))
+
+
+PIECES = """
+import sys
+from settings import masking
+masking.install()
+masking.know(sys.argv[1])
+for piece in sys.argv[2:]:
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+"""
+
+
+def pieces(*words: str) -> str:
+    command = [sys.executable, "-c", PIECES, "s3cret-%w0rd", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+
+
+def test_a_secret_in_pieces_is_masked() -> None:
+    words = "a s3c", "ret-%w0rd b s3cret", "-%25w0rd", "\n", *"s3cret-%w0rds", "\n", "s3cret-%w0rds3", "cret-%w0rd"
+    assert pieces(*words) == "a M b M\nMs\nMM".replace("M", masking.MASK)
+
+
+def test_what_only_begins_as_a_secret_does_comes_out() -> None:
+    assert pieces("Goes on? ", "s", "3", "\n", "s3cret", "-% no", "s3cret-") == "Goes on? s3\ns3cret-% nos3cret-"
+
+
+@given(st.lists(st.text("s3cret-%w0rd", max_size=16), max_size=8))
+def test_any_pieces(words: list[str]) -> None:
+    masking._known.clear()
+    masking.know("s3cret")
+    written: list[str] = []
+    stream = masking._Masked(lambda text: written.append(text) or 0)  # type: ignore[func-returns-value]
+    for word in words:
+        assert stream.write(word) == len(word)
+        assert "s3cret" not in "".join(written)
+    stream.finish(lambda: None)
+    assert "".join(written) == masking.mask("".join(words))
+
+
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
 def test_click_does_not_write_past_it(variables: dict[str, str]) -> None:
     """Where standard output is ASCII only, click makes a stream of its own, which nobody masks."""
@@ -73,7 +137,7 @@ def test_click_does_not_write_past_it(variables: dict[str, str]) -> None:
     program = f"import click\n{PROGRAM.partition('print')[0]}{says}"
     environment = {**os.environ, "PYTHONCOERCECLOCALE": "0", **variables}
     done = subprocess.run(
-        [sys.executable, "-c", program, SECRET, SECRET], env=environment, capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", program, SECRET, SECRET], env=environment, capture_output=True, check=True, timeout=300
     )
     assert (done.stdout + done.stderr).count(masking.MASK.encode()) == 2
     assert SECRET.encode() not in done.stdout + done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ needs_nft = pytest.mark.skipif(
 def rules(*clients: str, more: tuple[str, ...] = ()) -> str:
     settings = FirewallSettings(clients=more, ports=({"service": "solr", "port": 8983, "clients": clients},))
     return render("firewall/rules.nft.j2", settings, table="ckan_deploy").secret
+
+
+def await_namespace(pid: int) -> None:
+    """Return once the process has a network namespace of its own: until then, nsenter would enter this machine's."""
+    ours = Path("/proc/self/ns/net").readlink()
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{pid}/ns/net").readlink() == ours:
+        assert time.monotonic() < deadline, "unshare did not make a network namespace within a minute"
+        time.sleep(0.01)
 
 
 def state(text: str, before: str = "") -> TableState:
@@ -55,8 +65,9 @@ def test_rules_in_force_are_compared_with_wanted_ones() -> None:
 @needs_nft
 def test_loading_replaces_our_table_and_leaves_others(tmp_path: Path, shims: Path) -> None:
     """nft is the real one in a namespace that lasts as long as the test."""
-    with subprocess.Popen(["unshare", "-n", "sleep", "60"]) as keeper:
+    with subprocess.Popen(["unshare", "-n", "sleep", "600"]) as keeper:
         try:
+            await_namespace(keeper.pid)
             shim(shims, "nft", f'exec nsenter -t {keeper.pid} -n "$REAL" "$@"')
             shim(shims, "unshare", 'shift; REAL=$(PATH=${PATH#*:} command -v nft); PATH=${PATH#*:} unshare -n "$@"')
             subprocess.run(["nft", "add table inet own"], check=True)

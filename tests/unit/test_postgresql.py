@@ -46,6 +46,7 @@ def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facts.postgresql, "_SCRIPT", "SCRIPT")
     monkeypatch.setattr(operations.postgresql, "_RUN", "RUN")
     monkeypatch.setattr("operations.files.StringIO", str)
+    monkeypatch.setattr("operations.files.REST", ())
     salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
     monkeypatch.setattr(operations.postgresql, "token_bytes", lambda size: salt[:size])
 
@@ -131,7 +132,7 @@ def test_output_that_is_not_understood_is_shown(fact: Role | Database, output: l
 
 def settings(**changes: Any) -> PostgresqlSettings:
     values: dict[str, Any] = {"password": hidden("pencil"), "bind": ("127.0.0.1", "192.0.2.1"), "clients": ()}
-    return PostgresqlSettings(**{**values, **changes})
+    return PostgresqlSettings(**{**values, "tests": False, **changes})
 
 
 def test_configuration() -> None:
@@ -152,6 +153,11 @@ def test_who_may_connect() -> None:
             for network in ("127.0.0.1/32", "::1/128", "192.0.2.7/32", "2001:db8::7/128", "ckan.example.org")
         ),
     ]
+
+
+def test_on_a_development_host_the_tests_have_a_database() -> None:
+    text = render("postgresql/pg_hba.conf.j2", settings(tests=True), networks=["127.0.0.1/32"]).secret
+    assert text.endswith('\nhost  "ckan_default","ckan_default_test"  "ckan_default"  127.0.0.1/32  scram-sha-256\n')
 
 
 def test_settings_refuse_a_password_that_cannot_be_used_without_showing_it() -> None:

@@ -189,6 +189,19 @@ def test_a_builder_whose_controller_died_is_waited_for(same: bool, path: Path) -
     assert os.readlink(path) == slot.name  # noqa: PTH115
 
 
+@needs_root
+def test_a_full_disk_is_told_and_the_environment_stays(small_disk: Path) -> None:
+    path = small_disk / "env"
+    (small_disk / "env.a").mkdir()
+    (small_disk / "env.a/precious").write_text("kept\n")
+    path.symlink_to("env.a")
+    outcome = apply(python.environment, path=str(path), lock=line("six==1.17.0"))
+    assert outcome.failed
+    assert f"the disk of {small_disk} is full" in outcome.output
+    assert (path / "precious").read_text() == "kept\n"
+    assert sorted(one.name for one in small_disk.iterdir()) == ["env", "env.a"]
+
+
 def test_former_absent_keeps_what_is_in_use(tmp_path: Path) -> None:
     path = tmp_path / "env"
     for slot in "ab":
@@ -247,3 +260,65 @@ def test_an_incomplete_lock_is_refused(bad: str) -> None:
 def test_what_is_no_requirement_is_refused(bad: str) -> None:
     with pytest.raises(OperationValueError, match="not pinned to one version with a hash"):
         locked_versions(f"{bad} --hash=sha256:{'a' * 64}\n")
+
+
+# A build backend that needs nothing: for an editable package it makes a wheel with a path to the folder.
+BACKEND = """\
+import pathlib, zipfile
+def get_requires_for_build_editable(config=None):
+    return []
+def build_editable(wheels, config=None, metadata=None):
+    info = "demo-1.0.dist-info"
+    with zipfile.ZipFile(pathlib.Path(wheels, "demo-1.0-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr("demo.pth", str(pathlib.Path.cwd()) + "\\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: demo\\nVersion: 1.0\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "".join(f"{n},,\\n" for n in wheel.namelist()))
+    return "demo-1.0-py3-none-any.whl"
+"""
+
+
+@needs_root
+def test_editable(path: Path, tools: str, tmp_path: Path) -> None:
+    """A package that is installed from a folder; each build takes seconds, so this is one test."""
+    folder = tmp_path / "repos/demo"
+    folder.mkdir(parents=True)
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (folder / "pyproject.toml").write_text(project + '[project]\nname = "demo"\nversion = "1.0"\n')
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "demo.py").write_text("print('from the folder')")
+    arguments: dict[str, Any] = {"path": str(path), "lock": tools, "editable": {"Demo": str(folder)}}
+
+    def predicted(**other: Any) -> bool:
+        return bool(apply(python.environment, **{**arguments, **other}, dry=True).predicted)
+
+    assert changed(python.environment, **arguments)
+    done = subprocess.run([path / "bin/python", "-I", "-m", "demo"], capture_output=True, text=True)
+    assert done.stdout == "from the folder\n"
+
+    # Its code may change, its version too; another description, a move by git.checkout and another folder are noticed.
+    (folder / "demo.py").write_text("print('changed')")
+    assert not predicted()
+    stamp = folder / ".git/ckan-deploy.moved"
+    stamp.parent.mkdir()
+    stamp.touch()
+    assert predicted()
+    stamp.unlink()
+    assert predicted(editable={"demo": str(tmp_path)})
+    assert predicted(editable={})
+    assert predicted(editable={}, extra=True)
+    assert predicted(lock=tools + line("demo==1.0", "1" * 64), editable={})
+    text = (folder / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(text + 'dependencies = ["six"]\n')
+    assert predicted()
+    (folder / "pyproject.toml").write_text(text)
+    assert not predicted()
+
+    # Rebuilt for another reason, it is installed again; when it cannot be installed, the old environment stays.
+    assert changed(python.environment, **{**arguments, "lock": tools + line("six==1.17.0")})
+    assert os.readlink(path) == f"{path.name}.b"  # noqa: PTH115
+    (folder / "backend.py").write_text("raise SystemExit('broken')")
+    outcome = apply(python.environment, **arguments)
+    assert outcome.failed
+    assert os.readlink(path) == f"{path.name}.b"  # noqa: PTH115
+    assert changed(python.environment, path=str(path), lock=tools)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,8 @@ import pytest
 
 from settings.secret import Secret
 from settings.secrets.sealed import Place
-from tests.unit.checkout import SECRETS, checkout, run
+from tests import made_up
+from tests.unit.checkout import checkout, run
 from tests.unit.keys import operator, vault
 
 INVENTORY = "inventory/production.py"
@@ -77,7 +81,7 @@ def test_role_groups_are_weaker_than_the_environment_and_stronger_than_all(folde
 def test_no_secret_is_shown_or_opened(folder: Path) -> None:
     done = run(folder, "settings", INVENTORY)
     assert (done.returncode, done.stderr) == (0, "")
-    assert not any(f"s3cret-{name}" in done.stdout for name in SECRETS)
+    assert not any(value in done.stdout for value in made_up.secrets().values())
     assert re.search(
         r"^redis_password +\*MASKED\*, in the store +entered +the environment variable ", done.stdout, re.M
     )
@@ -151,6 +155,8 @@ def test_wrong_usage(arguments: tuple[str, ...], folder: Path) -> None:
         ("a = 1\nb = c\n", r"group_data/all\.py:2: this fails: NameError: name 'c' is not defined; correct it"),
         ("import nothing_of_this_name\n", r"group_data/all\.py:1: this fails: ModuleNotFoundError: .*; correct it"),
         ("def f():\n    raise KeyError\n\nf()\n", r"group_data/all\.py:2: this fails: KeyError; correct it"),
+        ("a = 1\nraise SystemExit\n", r"group_data/all\.py:2: this fails: SystemExit; correct it"),
+        ("import sys\n\nsys.exit(0)\n", r"group_data/all\.py:3: this fails: SystemExit: 0; correct it"),
     ],
 )
 def test_a_data_file_that_cannot_be_loaded(module: str, text: str, says: str, folder: Path) -> None:
@@ -159,6 +165,48 @@ def test_a_data_file_that_cannot_be_loaded(module: str, text: str, says: str, fo
     assert done.returncode == 1
     assert re.search(f"^{says}$", done.stderr, re.M), done.stderr
     assert "Traceback" not in done.stderr and "Connecting" not in done.stderr
+
+
+def test_an_inventory_that_ends_the_program(folder: Path) -> None:
+    (folder / INVENTORY).write_text("raise SystemExit('enough')\n")
+    done = run(folder, "settings", INVENTORY)
+    assert done.returncode == 1
+    assert f"{INVENTORY}:1: this fails: SystemExit: enough; correct it" in done.stderr
+
+
+def test_a_damaged_store_is_one_problem_among_others(folder: Path) -> None:
+    store = folder / "kept"
+    store.mkdir()
+    (store / "production.toml").write_text("format = 7\n")
+    (folder / "group_data/all.py").write_text(f"secrets_folder = {str(store)!r}\nredis_port = 'x'\n")
+    found = report(folder, secrets=False, status=1)
+    assert [problem["says"].partition(":")[0] for problem in found["problems"]] == [
+        "redis_port = 'x'",
+        f"{store}/production.toml has the format 7; this checkout knows up to 1",
+    ]
+    assert found["hosts"]["data"]["settings"]["ckan_secret_key"]["state"] == "not known"
+
+
+def test_a_variable_that_gives_no_secret_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CKAN_DEPLOY_SECRET_POSTGRES_PASSWORD", "s3cret-value")
+    for module, *options in (["settings"], ["pyinfra", "deploy.py", "--dry"]):
+        done = run(folder, module, INVENTORY, *options)
+        assert done.returncode == 1 and "s3cret-value" not in done.stdout + done.stderr
+        assert (
+            "the environment variable CKAN_DEPLOY_SECRET_POSTGRES_PASSWORD gives no secret that there is; did you mean "
+            "CKAN_DEPLOY_SECRET_POSTGRESQL_PASSWORD?" in done.stderr
+        )
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+def test_a_reader_that_has_seen_enough(options: list[str], folder: Path) -> None:
+    command = [sys.executable, "-m", "settings", INVENTORY, *options]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
 def test_all_files_that_are_no_python_are_said(folder: Path) -> None:

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from settings.ckan import DEBS
+from settings.locks import schema
+from settings.provided import KEY_STAND_IN
 from settings.resolve import examine, resolve
+from settings.rule import Clash, View
 from settings.rules import RULES
 from settings.store import SecretStore
+from settings.values import Values
 from tests.unit.test_settings import ONE, SPLIT, Groups, sources
 
 HASH = "--hash=sha256:" + "0" * 64
 SYSADMIN = {"ckan_sysadmin": "admin", "ckan_sysadmin_email": "admin@example.org"}
+DEB = {"ckan_source": "deb", "ckan_deb_url": "https://mirror.example.org/c.deb", "ckan_deb_sha256": "0" * 64}
 MAIL = {"ckan_smtp_server": "mail.example.org", "ckan_mail_from": "portal@example.org"}
+
+
+HOST_MAIL = {
+    "patching_smtp_server": "mail.example.org",
+    "patching_mail_from": "hosts@example.org",
+    "patching_mail_to": "operators@example.org",
+}
 
 
 def extension(*requirements: str, **more: Any) -> dict[str, Any]:
     return {"ckan_extensions": [{"requirements": [f"{one} {HASH}"], **more} for one in requirements]}
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store can make a key that belongs to a certificate."""
+    monkeypatch.setenv("CKAN_DEPLOY_SECRET_TLS_KEY", KEY_STAND_IN)
 
 
 def said(groups: Groups, data: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]], folder: Path) -> list[str]:
@@ -36,7 +55,7 @@ CASES: list[tuple[Groups, dict[str, Any], str]] = [
     (SPLIT, {"redis_maxmemory": "2gb"}, "the services of cache may take 2048 MiB, but a host with 1800 MiB would pass"),
     (
         SPLIT,
-        {"uwsgi_workers": 18, "postgresql_max_connections": 20},
+        {"uwsgi_workers": 17, "postgresql_max_connections": 20},
         "allow at least 21 connections, or have fewer workers",
     ),
     (ONE, {"solr_version": "9.9.0"}, "set solr_sha512 to that of solr-9.9.0.tgz"),
@@ -56,12 +75,24 @@ CASES: list[tuple[Groups, dict[str, Any], str]] = [
     (ONE, extension("a==1", options={"solr_url": "x"}), "the option solr_url is derived from the group solr"),
     (ONE, extension("ckanext-a==1", "ckanext_A==2"), "ckanext-a is pinned to 1 and to 2, but there is one environment"),
     (ONE, extension("Flask==1.0"), "flask is pinned to 1.0, but CKAN's own lock has "),
-    (ONE, {"tls_source": "files", "tls_key_file": "/k"}, "both files are needed; set tls_certificate_file to the path"),
-    (ONE, {"tls_source": "files", "tls_certificate_file": "/c"}, "both files are needed; set tls_key_file to the path"),
-    (ONE, {"tls_key_file": "/k"}, 'the file would not be used; set tls_source = "files", or remove tls_key_file'),
+    (ONE, {**DEB, "ckan_deb_sha256": ""}, "there is no default for the package's SHA-256: download it, compare"),
+    (ONE, {**DEB, "ckan_deb_url": ""}, f"no release of CKAN's package is known for CKAN {schema()['version']}, which"),
     (
         ONE,
-        {"tls_source": "files", "tls_certificate_file": "/c.pem", "tls_key_file": "/k"},
+        {"patching_smtp_server": "mail.example.org"},
+        "a mail needs a sender and somebody who gets it; set patching_m",
+    ),
+    (ONE, {"patching_smtp_user": "u"}, "there is no server to log in to; set patching_smtp_server, or no user"),
+    (
+        ONE,
+        {"patching_smtp_user": "u", "patching_smtp_security": "none", **HOST_MAIL},
+        "the password would go over the network in clear text; use starttls or tls, or no user",
+    ),
+    (ONE, {"tls_source": "provided"}, "there is no certificate; set tls_certificate_file to the path of a PEM chain"),
+    (ONE, {"tls_certificate_file": "/c"}, 'the file would not be used; set tls_source = "provided", or remove tls_c'),
+    (
+        ONE,
+        {"tls_source": "provided", "tls_certificate_file": "/c.pem"},
         "/c.pem cannot be read: No such file or directory; check the path, which starts here",
     ),
     (
@@ -87,7 +118,7 @@ def test_what_does_not_fit_is_said_once(groups: Groups, data: dict[str, Any], se
         (SPLIT, {"redis_port": 7983}),
         (ONE, {"solr_heap": "1416m"}),
         (ONE, {"solr_heap": "4g", "base_minimum_memory": 5000}),
-        (SPLIT, {"uwsgi_workers": 17, "postgresql_max_connections": 20}),
+        (SPLIT, {"uwsgi_workers": 16, "postgresql_max_connections": 20}),
         (ONE, {"solr_version": "9.9.0", "solr_sha512": "0" * 128}),
         (ONE, {"solr_sha512": "0" * 128}),
         (ONE, {"ckan_sysadmin_email": "a@example.org", "ckan_sysadmin_token": True}),
@@ -98,12 +129,26 @@ def test_what_does_not_fit_is_said_once(groups: Groups, data: dict[str, Any], se
         (ONE, {"ckan_plugins": ["activity"], "ckan_default_views": []}),
         (ONE, {"ckan_options": {"ckan.site_url": "https://data.example.org/x"}}),
         (ONE, extension("ckanext-a==1", "ckanext-b==2")),
+        (ONE, DEB),
+        (ONE, {"ckan_deb_sha256": "0" * 64}),  # ready for a change of the source
         (ONE, {"tls_renew_before": "2026-01-31"}),
         (ONE, {"nginx_timeout": 500}),
     ],
 )
 def test_what_fits_is_accepted(groups: Groups, data: dict[str, Any], tmp_path: Path) -> None:
     assert resolve(sources(groups, data), SecretStore(tmp_path, generate=True))
+
+
+def test_a_development_host_has_no_package(tmp_path: Path) -> None:
+    lines = said(ONE, {**DEB, "develop_enabled": True}, {}, tmp_path)
+    assert sum("a development host has an environment of its own lock; set ckan_source" in line for line in lines) == 1
+
+
+def test_the_address_of_a_known_package_need_not_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version, url = schema()["version"], "https://packages.example.org/c.deb"
+    monkeypatch.setitem(DEBS, version, url)
+    (host,) = resolve(sources(ONE, {**DEB, "ckan_deb_url": ""}), SecretStore(tmp_path, generate=True)).values()
+    assert host.ckan and host.ckan.deb_address == url
 
 
 @pytest.mark.parametrize(
@@ -126,8 +171,8 @@ def test_hosts_that_do_not_fit(hosts: dict[str, Any], sentence: str, tmp_path: P
     assert sentence in line and line.startswith("inventory/x.py:")
 
 
-def test_a_renewal_of_files(tmp_path: Path) -> None:
-    lines = said(ONE, {"tls_source": "files", "tls_renew_before": "2026-01-31"}, {}, tmp_path)
+def test_a_renewal_of_a_provided_certificate(tmp_path: Path) -> None:
+    lines = said(ONE, {"tls_source": "provided", "tls_renew_before": "2026-01-31"}, {}, tmp_path)
     assert sum("only a self-signed certificate is renewed here" in line for line in lines) == 1
 
 
@@ -139,6 +184,37 @@ def test_a_rule_waits_for_its_values_and_no_other_does(tmp_path: Path) -> None:
     lines = said(ONE, {"redis_port": "many", "solr_port": 5432, "nginx_timeout": 501}, {}, tmp_path)
     assert len(lines) == 3
     assert not any("redis_port" in line for line in lines if "both would listen" in line)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"redis_port": 7983, "uwsgi_port": "many"}, "Solr waits for the order to stop on its port - 1000"),
+        ({"postgresql_port": 70000, "redis_port": 7983}, "Solr waits for the order to stop on its port - 1000"),
+        ({"ckan_options": {"SECRET_KEY": "x"}, "ckan_extensions": "pages"}, "the option SECRET_KEY is a secret"),
+        (
+            {"ckan_options": 7, **extension("a==1", options={"smtp.server": "x"})},
+            "the option smtp.server has a setting of its own",
+        ),
+        ({"patching_smtp_user": "u", "patching_mail_to": "nobody"}, "there is no server to log in to"),
+    ],
+)
+def test_what_a_rule_finds_without_a_wrong_value_is_said_beside_it(
+    data: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    lines = said(ONE, data, {}, tmp_path)
+    assert sum(sentence in line for line in lines) == 1
+    assert len(lines) == 2, lines
+
+
+def test_a_rule_that_meets_a_wrong_value_keeps_what_it_found() -> None:
+    def rule(view: View) -> Iterator[Clash]:
+        yield Clash(("redis_port",), "this is said")
+        yield Clash(("uwsgi_port",), "this has a value that is wrong")
+
+    picked = {"data": sources(ONE, {"uwsgi_port": "many"})["data"].pick()[0]}
+    values = Values(sources(ONE), picked, {"data": {}})
+    assert ["this is said" in str(problem) for problem in values.broken([rule, rule])] == [True, True]
 
 
 def test_a_secret_in_an_option_is_not_shown(tmp_path: Path) -> None:

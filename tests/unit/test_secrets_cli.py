@@ -8,7 +8,9 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +26,19 @@ PROGRAM = "settings.secrets"
 
 
 class Desk:
-    """A checkout, and somebody's home; ``run`` is the program without a terminal, ``type`` at one."""
+    """A checkout, and somebody's home; ``run`` is the program without a terminal, ``type`` at one.
 
-    def __init__(self, folder: Path, alice: Operator) -> None:
+    + memory: a folder in memory, for XDG_RUNTIME_DIR
+    """
+
+    def __init__(self, folder: Path, alice: Operator, memory: str) -> None:
         self.alice = alice
         self.checkout, self.home = folder / "checkout", folder / "home"
         for name in ("group_data", "inventory", "locks", "settings"):
             shutil.copytree(ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__", "lab.py"))
         shutil.copy(ROOT / "config.py", self.checkout)
-        (self.home / "run").mkdir(parents=True, mode=0o700)
+        self.home.mkdir()
+        (self.home / "run").symlink_to(memory)
         self.env = environment(self.home)
         self.folder = self.checkout / "inventory/secrets"
 
@@ -82,10 +88,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path, operator(tmp_path / "keys"))
-    made.has_key(made.alice)
-    return made
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        made = Desk(tmp_path, operator(tmp_path / "keys"), memory)
+        made.has_key(made.alice)
+        yield made
 
 
 @pytest.fixture
@@ -180,11 +187,66 @@ def test_a_mistyped_inventory(ready: Desk) -> None:
     assert "there is no inventory inventory/prodution.py; there are inventory/dev.py, inventory/production.py" in said
 
 
+def test_a_folder_of_secrets_that_is_none(ready: Desk) -> None:
+    """Nothing is written to the folder that would have been the default."""
+    with (ready.checkout / "group_data/production.py").open("a") as file:
+        file.write("\nsecrets_folder = 7\n")
+    for verb, *names in (("generate",), ("rotate", "postgresql_password"), ("set", "redis_password"), ("list",)):
+        says = ready.refused(verb, *names, text=VALUE)
+        assert "secrets_folder is wrong" in says and "-m settings inventory/production.py` says where" in says
+
+
 def test_secrets_of_a_host(ready: Desk) -> None:
     ready.ok("set", "ckan_smtp_password", "--host", "data", text=OTHER)
     assert ready.ok("get", "ckan_smtp_password", "--host", "data")[0] == f"{OTHER}\n"
     assert ready.ok("get", "ckan_smtp_password", "--host", "search")[0] == f"{VALUE}\n"
     assert ["ckan_smtp_password", "data"] in [line.split()[:2] for line in ready.ok("list")[0].splitlines()]
+
+
+KEY = "-----BEGIN KEY-----\nabc/+==\n\n  indented \n-----END KEY-----"
+FORMER = KEY.replace("abc", "xyz")
+
+
+@pytest.fixture
+def several(ready: Desk) -> Desk:
+    """A checkout in which redis_password says that it has several lines."""
+    path = ready.checkout / "settings/redis.py"
+    path.write_text(path.read_text().replace("    rotation=", "    multiline=True, generated=False, rotation="))
+    assert "multiline" in path.read_text()
+    return ready
+
+
+def test_a_secret_of_several_lines(several: Desk) -> None:
+    said = several.ok("set", "redis_password", text=f"\n{FORMER}\n".replace("\n", "\r\n"))
+    assert "Added redis_password" in said[1]
+    assert several.ok("get", "redis_password")[0] == f"{FORMER}\n"
+    assert "Replaced redis_password" in several.ok("rotate", "redis_password", text=f"{KEY}\n")[1]
+    assert several.ok("get", "redis_password")[0] == f"{KEY}\n"
+    several.ok("set", "redis_password", "--host", "data", text=FORMER)
+    for verb in ("set", "rotate"):
+        status, shown = several.type(verb, "redis_password", "--host", "data", answers=[])
+        command = f"`python -m settings.secrets {verb} {INVENTORY} redis_password --host data < FILE`"
+        assert status == 1 and f"has several lines, which a prompt does not take: {command}; nothing" in shown
+    for text in ("\n\n", f"{KEY}\x00", "a\n\x1b[2Jb"):
+        assert "cannot be used: it" in several.refused("set", "redis_password", text=text)
+
+
+def test_all_other_secrets_have_one_line(several: Desk) -> None:
+    for verb in ("set", "rotate"):
+        assert "it must be one line" in several.refused(verb, "ckan_smtp_password", text=KEY)
+    editor(several, "printf 'postgresql_password =\\n    aaaaaa\\n    port = 1\\n' >> \"$1\"")
+    assert "the value of postgresql_password cannot be used: it must be one line" in several.refused("edit")
+
+
+def test_a_secret_of_several_lines_is_edited(several: Desk) -> None:
+    several.ok("set", "redis_password", text=FORMER)
+    log = editor(several, "sed -i 's/^    xyz/    abc/' \"$1\"")
+    assert several.ok("edit")[1] == "Replaced redis_password in inventory/secrets/production.toml.\n"
+    text = log.with_suffix(".text").read_text()
+    assert "redis_password =\n    -----BEGIN KEY-----\n    xyz/+==\n\n      indented \n    -----END" in text
+    assert several.ok("get", "redis_password")[0] == f"{KEY}\n"
+    assert several.ok("edit")[1] == "Nothing was changed.\n"
+    several.leaves_nothing()
 
 
 def test_rotation(ready: Desk) -> None:
@@ -202,11 +264,24 @@ def test_rotation(ready: Desk) -> None:
     assert ready.value("ckan_smtp_password") == OTHER
 
 
+def test_commands_are_said_as_they_are_called(desk: Desk) -> None:
+    """By its path where the environment is not activated: from the checkout, as the README has it."""
+    desk.env["PATH"] = "/usr/bin:/bin"
+    assert f"`{sys.executable} -m settings.secrets recipients" in desk.refused("generate")
+    (desk.checkout / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    command = [str(desk.checkout / ".venv/bin/python"), "-m", PROGRAM, "generate", INVENTORY]
+    done = subprocess.run(command, cwd=desk.checkout, env=desk.env, capture_output=True, text=True, timeout=60)
+    assert f"`.venv/bin/python -m {PROGRAM} recipients {INVENTORY} add ~/.ssh/id_ed25519.pub` adds you" in done.stderr
+
+
 def test_a_locked_key(ready: Desk, tmp_path: Path) -> None:
     bob = operator(tmp_path / "keys", "bob", passphrase=PASSPHRASE)
     ready.ok("recipients", "add", bob.line)
     ready.has_key(bob)
     assert "has a passphrase, and there is no terminal" in ready.refused("get", "ckan_smtp_password")
+    ready.env["SSH_AUTH_SOCK"] = "/nowhere/agent"
+    assert "an agent can only sign, not decrypt" in ready.refused("get", "ckan_smtp_password")
+    del ready.env["SSH_AUTH_SOCK"]
     prompt = f"Passphrase of {ready.home}/.ssh/id_ed25519: "
     status, said = ready.type("get", "ckan_smtp_password", answers=[(prompt, "wrong"), ("once more", PASSPHRASE)])
     assert status == 0 and VALUE in said and PASSPHRASE not in said and "wrong" in said
@@ -232,6 +307,8 @@ def test_recipients(ready: Desk, tmp_path: Path) -> None:
         file.write(f"{bob.line}\n")
     assert "recipients sync" in ready.ok("list")[1] or "`python -m settings.secrets recipients" in ready.ok("list")[1]
     assert "do not agree" in ready.refused("set", "redis_password", text=VALUE)
+    status, said = ready.type("rotate", "ckan_smtp_password", answers=[])  # before the new value is asked for
+    assert status == 1 and "do not agree" in said and "Value of" not in said
     ready.ok("recipients", "sync")
     ready.env["CKAN_DEPLOY_IDENTITY"] = str(bob.path)
     assert ready.value("ckan_smtp_password") == VALUE
@@ -264,7 +341,7 @@ def test_edit(ready: Desk) -> None:
     log = editor(
         ready,
         f"sed -i -e 's/^ckan_smtp_password = .*/ckan_smtp_password = {OTHER}/' -e '/^ckan_secret_key/d' \"$1\"\n"
-        'printf \'[data]\\nredis_password = x\\n\' >> "$1"; echo backup > "$1~"',
+        'printf \'[data]\\nredis_password = xxxxxx\\n\' >> "$1"; echo backup > "$1~"',
     )
     out, said = ready.ok("edit")
     assert said.splitlines() == [
@@ -275,7 +352,7 @@ def test_edit(ready: Desk) -> None:
     assert ready.value("ckan_smtp_password") == OTHER and out == ""
     assert ready.value("postgresql_password") == before
     noted = log.read_text()
-    assert noted.splitlines()[:2] == ["600", "700"]
+    assert noted.splitlines()[:3] == ["600", "700", "tmpfs"]
     assert VALUE not in noted and f"ckan_smtp_password = {VALUE}\n" in log.with_suffix(".text").read_text()
     ready.leaves_nothing()
     files = ready.files()
@@ -284,14 +361,24 @@ def test_edit(ready: Desk) -> None:
     assert ready.files() == files
 
 
+def test_no_disk_sees_what_is_edited(ready: Desk, tmp_path: Path) -> None:
+    """Without a session XDG_RUNTIME_DIR may name any folder, as some containers have it."""
+    ready.env["XDG_RUNTIME_DIR"] = str(tmp_path)
+    log = editor(ready, "")
+    ready.ok("edit")
+    assert log.read_text().splitlines()[2] == "tmpfs"
+
+
 @pytest.mark.parametrize(
     ("then", "says"),
     [
         ("exit 3", "ended with status 3"),
-        ('echo oops >> "$1"', "line 4 is not NAME = VALUE"),
+        ('echo oops >> "$1"', "line 5 is not NAME = VALUE"),
         ("echo 'zzz = 1' >> \"$1\"", "there is no secret zzz"),
         ("printf '[dta]\\nredis_password = x\\n' >> \"$1\"", "there is no host dta; did you mean data?"),
-        ("echo 'redis_password = ' >> \"$1\"", "cannot be used: it is empty"),
+        ("echo 'redis_password = ' >> \"$1\"", "line 5: the value of redis_password cannot be used: it is empty"),
+        ("echo 'redis_password = short' >> \"$1\"", "cannot be used: it must have at least 6 characters"),
+        ("echo 'postgresql_password = a%aaaaaaa' >> \"$1\"", "postgresql_password cannot be used: it must be of "),
         ('rm "$1"', "failed: No such file or directory"),
         ("printf '\\377' > \"$1\"", "failed: it left no text"),
         ("kill -9 $$", "ended with status -9"),
@@ -304,10 +391,19 @@ def test_an_edit_that_fails(then: str, says: str, ready: Desk) -> None:
     ready.leaves_nothing()
 
 
+@pytest.mark.parametrize(
+    ("command", "says"), [("vi '", "is no command that can be run, vi ': No closing"), ("/no", "/no f")]
+)
+def test_an_editor_that_cannot_be_run(command: str, says: str, ready: Desk) -> None:
+    ready.env["EDITOR"] = command
+    assert says in ready.refused("edit")
+    ready.leaves_nothing()
+
+
 def test_an_edit_that_failed_goes_on_at_a_terminal(ready: Desk) -> None:
     editor(ready, f'grep -q oops "$1" && sed -i -e /oops/d -e \'s/= .*/= {OTHER}/\' "$1" || echo oops >> "$1"')
     status, said = ready.type("edit", answers=[("Edit again? [Y/n]", "y")], editor=ready.env["EDITOR"])
-    assert status == 0 and "line 4 is not NAME = VALUE" in said
+    assert status == 0 and "line 5 is not NAME = VALUE" in said
     assert ready.value("ckan_smtp_password") == OTHER
     editor(ready, 'echo oops >> "$1"')
     status, said = ready.type("edit", answers=[("Edit again? [Y/n]", "n")], editor=ready.env["EDITOR"])
@@ -342,7 +438,7 @@ def test_an_ended_edit_leaves_nothing(number: signal.Signals, ready: Desk) -> No
         os.kill(int(pid.read_text()), signal.SIGTERM)
     else:
         editing.send_signal(number)
-    assert editing.wait(timeout=20) != 0
+    assert editing.wait(timeout=120) != 0
     _until(lambda: not list((ready.home / "run").iterdir()))
     if number != signal.SIGINT:
         os.kill(int(pid.read_text()), signal.SIGTERM)
@@ -350,7 +446,7 @@ def test_an_ended_edit_leaves_nothing(number: signal.Signals, ready: Desk) -> No
 
 
 def _until(done: object) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not done():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -371,7 +467,7 @@ def test_nothing_is_seen_while_a_value_is_typed(ready: Desk) -> None:
         assert VALUE.encode() not in b"".join(seen)
         time.sleep(0.02)
     asking.stdin.close()
-    assert asking.wait(timeout=20) == 0
+    assert asking.wait(timeout=120) == 0
     ready.leaves_nothing()
 
 
@@ -425,6 +521,31 @@ def test_a_run_without_a_terminal_stops_and_lists_all(local: Desk) -> None:
     assert not (local.folder / "here.toml").exists()
 
 
+def test_commands_name_the_inventory_that_was_given(local: Desk) -> None:
+    """It may stand anywhere; what is said must do what it says when it is typed."""
+    place = "their sites/here.py"
+    (local.checkout / "their sites").mkdir()
+    (local.checkout / "inventory/here.py").rename(local.checkout / place)
+    for module, arguments in (
+        ("pyinfra", (place, "deploy.py", "-y")),
+        ("settings", (place,)),
+        ("settings.secrets", ("list", place)),
+    ):
+        done = program(module, *arguments, cwd=local.checkout, env=local.env)
+        said = done.stdout + done.stderr
+        assert "settings.secrets generate 'their sites/here.py'`" in said, said
+        assert "settings.secrets set 'their sites/here.py' ckan_smtp_password`" in said
+        assert "inventory/here.py" not in said
+
+
+def test_a_group_without_its_host_is_said_with_the_inventory(local: Desk) -> None:
+    with (local.checkout / "inventory/here.py").open("a") as file:
+        file.write("redis = []\n")
+    for verb in ("list", "generate"):
+        said = program(PROGRAM, verb, "inventory/here.py", cwd=local.checkout, env=local.env).stderr
+        assert "  inventory/here.py:3: group redis: it has no host, but must have one" in said
+
+
 def test_a_run_at_a_terminal_asks(local: Desk) -> None:
     command = ["pyinfra", "-vvv", "--debug", "inventory/here.py", "deploy.py", "--dry", "--diff"]
     answers = [
@@ -438,6 +559,11 @@ def test_a_run_at_a_terminal_asks(local: Desk) -> None:
     assert "RESOLVED *MASKED*" in said and OTHER not in said
     kept = Vault(local.folder, "here").contents().sealed
     assert sorted(kept) == [Place("ckan_secret_key"), Place("ckan_smtp_password"), Place("postgresql_password")]
+    unasked = ["pyinfra", "-y", "inventory/here.py", "deploy.py"]
+    (local.folder / "here.toml").rename(local.folder / "away")
+    status, said = converse(unasked, [], cwd=local.checkout, env=local.env)
+    assert status == 1 and "the secret ckan_smtp_password is missing" in said and "RESOLVED" not in said
+    (local.folder / "away").rename(local.folder / "here.toml")
     status, said = converse(command, [], cwd=local.checkout, env=local.env)  # nothing is asked any more
     assert status == 0 and "RESOLVED *MASKED*" in said, said
 

@@ -11,13 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from gevent.monkey import get_original
 
 from settings.asking import ask
 from settings.host import SettingsError
+from settings.offline import Offline
 from settings.outline import Outline
-from settings.resolve import resolve, store_for
+from settings.report import rows
+from settings.resolve import examine, resolve, store_for
 from settings.secret import Secret
 from settings.secrets import file, identity, members, terminal
 from settings.secrets.errors import SecretsError
@@ -156,6 +159,21 @@ def test_the_store_that_the_inventory_names(tmp_path: Path) -> None:
     assert not store_for({}).generate
 
 
+@pytest.mark.parametrize(("host", "folder"), [("data", 7), ("search", "elsewhere")])
+def test_nothing_is_missing_in_a_store_that_the_settings_do_not_place(
+    host: str, folder: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run would ask for secrets, and tell of commands, for a folder that nobody named."""
+    found = sources(SPLIT, {}, {host: {"secrets_folder": folder}})
+    person = Person(monkeypatch, [], [])
+    store = store_for(found)
+    ask(store, lambda outline: resolve(found, outline))
+    for one in (store, Offline(store)):
+        problems = [str(problem) for problem in examine(found, one).problems]
+        assert len(problems) == 1 and "secrets_folder = " in problems[0]
+    assert person.asked == []
+
+
 def test_what_an_inventory_needs(store: SecretStore) -> None:
     def needed(groups: Any, **data: Any) -> list[str]:
         return [p.name for p in Outline.of(store, lambda o: resolve(sources(groups, data), o)).missing_places]
@@ -166,6 +184,39 @@ def test_what_an_inventory_needs(store: SecretStore) -> None:
     assert needed(ONE, **mail) == ["ckan_secret_key", "ckan_smtp_password", "ckan_sysadmin_password", NAME]
     outline = Outline.of(store, lambda o: resolve(sources(ONE, {"redis_port": 0}), o))
     assert any("redis_port = 0" in line for line in outline.wrong_settings)
+
+
+def test_each_host_may_have_its_own_password_of_the_mail_server(store: SecretStore) -> None:
+    """Every host sends mail of its own, as another user where it says so."""
+    name = "patching_smtp_password"
+    store.vault.set({Place(one): Secret(f"{one}-x") for one in ("ckan_secret_key", NAME, "redis_password", name)})
+    store.vault.set({Place(name, "search"): Secret("of search alone"), Place(name, "data"): Secret("nobody needs it")})
+    mail = {
+        "patching_smtp_server": "m:587",
+        "patching_smtp_user": "hosts",
+        "patching_mail_from": "h@example.org",
+        "patching_mail_to": "o@example.org",
+    }
+    hosts = {"data": {"patching_smtp_user": ""}, "search": {"patching_smtp_user": "search"}}
+    found = resolve(sources(SPLIT, mail, hosts), store)
+    passwords = {host: found[host].patching.smtp_password for host in found}
+    assert passwords.pop("data") is None
+    assert {host: value(password) for host, password in passwords.items()} == {
+        "database": f"{name}-x",
+        "cache": f"{name}-x",
+        "search": "of search alone",
+    }
+    outline = Outline.of(store, lambda o: resolve(sources(SPLIT, mail, hosts), o))
+    assert {place.host for place in outline.wanted if place.name == name} == {"", "search"}
+    offline = Offline(store)
+    shown = {
+        row.host: (row.state, str(row.origin))
+        for row in rows(examine(sources(SPLIT, mail, hosts), offline), offline)
+        if row.name == name
+    }
+    assert shown["data"] == ("not needed", "default")
+    assert shown["cache"] == ("in the store", str(store.vault.path))
+    assert shown["search"] == ("in the store", f"{store.vault.path}, host search")
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -217,6 +268,22 @@ def test_a_person_is_asked_for_what_is_missing(keep: bool, store: SecretStore, m
     assert again.origin("ckan_smtp_password") == (str(store.vault.path) if keep else "entered for this run")
 
 
+def test_what_cannot_be_kept_is_used_all_the_same(
+    store: SecretStore, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Somebody became a recipient since: who typed a long value is not to type it again for that."""
+    store.vault.set({Place(name): Secret(f"{name}-x") for name in (NAME, "ckan_secret_key")})
+    with store.vault.recipients_path.open("a") as file:
+        file.write(f"{operator(store.vault.folder / 'keys', 'bob').line}\n")
+    person = Person(monkeypatch, ["smtp-s3cret", "smtp-s3cret"], [])
+    assert run(store).smtp_password.unmask() == "smtp-s3cret"
+    assert len(person.asked) == 2
+    said = capsys.readouterr().err
+    assert (
+        "What you entered is used for this run, but not kept: " in said and "production.py sync` encrypts all" in said
+    )
+
+
 @pytest.mark.parametrize(
     ("answers", "agrees", "says"),
     [
@@ -246,6 +313,26 @@ def test_nobody_is_asked_without_a_terminal(store: SecretStore, monkeypatch: pyt
     monkeypatch.setattr(terminal, "there", lambda: False)
     with pytest.raises(SettingsError) as caught:
         run(store)
+    assert person.asked == [] and len(caught.value.problems) == 3
+
+
+def test_nobody_is_asked_while_the_settings_are_wrong(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That run stops anyway: all that is wrong is said first, with what is missing."""
+    person = Person(monkeypatch, [], [])
+    hosts = sources(ONE, {**MAIL, "redis_port": 0})
+    ask(store, lambda outline: resolve(hosts, outline))
+    with pytest.raises(SettingsError) as caught:
+        resolve(hosts, store)
+    assert person.asked == [] and len(caught.value.problems) == 4
+
+
+def test_nobody_is_asked_who_said_yes_to_all(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``-y`` a run asks nothing, at a terminal either."""
+    person = Person(monkeypatch, [], [])
+    with click.Context(click.Command("pyinfra")) as context:
+        context.params = {"yes": True}
+        with pytest.raises(SettingsError) as caught:
+            run(store)
     assert person.asked == [] and len(caught.value.problems) == 3
 
 
@@ -309,7 +396,7 @@ def test_runs_at_once_make_one_secret(tmp_path: Path) -> None:
         runs = [context.Process(target=_make, args=(folder, barrier, queue)) for _ in range(3)]
         for one in runs:
             one.start()
-        made = {tuple(queue.get(timeout=20)) for _ in runs}
+        made = {tuple(queue.get(timeout=120)) for _ in runs}
         for one in runs:
             one.join()
         assert len(made) == 1

@@ -13,16 +13,17 @@ from typing import Any
 
 import pyrage
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from settings.component import SecretSpec
 from settings.secret import Secret
-from settings.secrets import editor, file, identity, keyfile, made, members, terminal
+from settings.secrets import editor, file, form, identity, keyfile, made, members, terminal
 from settings.secrets.errors import SecretsError
+from settings.secrets.form import spec_of, taken, wrong_value
 from settings.secrets.identity import Identities
 from settings.secrets.recipients import Recipient
-from settings.secrets.sealed import Place, is_sealed, seal, unseal, wrong_value
+from settings.secrets.sealed import Place, is_sealed, seal, unseal
 from settings.secrets.vault import Vault
 from tests.unit.keys import PASSPHRASE, Operator, operator, put, raw, vault
 
@@ -194,7 +195,7 @@ def test_damaged_entries(store: Vault) -> None:
     refused(store, "was not made by this program")
     newer = f"ckan-deploy secret 2\n\n{VALUE}\n".encode()
     put(store, A.name, pyrage.encrypt(newer, [store.recipients()[0].age], armored=True).decode())
-    refused(store, "was not made by this program, or by a newer one")
+    refused(store, "was not made by this program, or was by a newer one")
     assert store.open(B).unmask() == "another"
 
 
@@ -242,6 +243,33 @@ def test_a_place_that_is_empty(store: Vault) -> None:
 )  # fmt: skip
 def test_values(value: str, wrong: str) -> None:
     assert wrong in wrong_value(value) and bool(wrong) == bool(wrong_value(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [("", "empty"), ("\n", "empty"), ("a\nb", ""), ("a\n\nb", ""), ("a\r\nb", "lines of text"), ("a\n\x00", "control"),
+     ("a\n\u2028b", "lines of text"), ("a\nb\n", "blank"), ("\na", "blank"), ("a\n\tb", "control")],
+)  # fmt: skip
+def test_values_of_several_lines(value: str, wrong: str) -> None:
+    found = wrong_value(value, multiline=True)
+    assert wrong in found and bool(wrong) == bool(found)
+
+
+def test_a_secret_of_one_line_is_never_opened_as_several(store: Vault) -> None:
+    """Nor is a second line smuggled in by whoever may encrypt."""
+    store.set({A: Secret(f"{VALUE}\nx = 1")})
+    refused(store, f"the secret {A} in ", "holds a value that cannot be used: it must be one line")
+
+
+def test_a_secret_that_says_so_has_several_lines(store: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form, "secrets_declared", lambda: {A.name: SecretSpec(A.name, multiline=True)})
+    assert [taken(A.name, f"{text}x\n y{text}").unmask() for text in ("", "\n", "\r\n", "\n\n")] == ["x\n y"] * 4
+    assert taken(A.name, "a\r\nb\r\n").unmask() == "a\nb"
+    assert taken(B.name, "a\r\nb\r\n").unmask() == "a\r\nb"
+    store.set({A: Secret(f"{VALUE}\n\nx = 1")})
+    assert store.open(A).unmask() == f"{VALUE}\n\nx = 1"
+    assert form.wrong(A.name, store.open(A)) == ""
+    assert "one line" in form.wrong(B.name, store.open(A))
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -567,7 +595,7 @@ def test_made_secrets(length: int, alphabet: str) -> None:
 
 
 def test_made_secrets_differ() -> None:
-    spec = made.spec_of(NAME)
+    spec = spec_of(NAME)
     assert len({made.random(spec).unmask() for _ in range(100)}) == 100
     assert spec.length >= 43
 
@@ -575,12 +603,20 @@ def test_made_secrets_differ() -> None:
 @given(
     st.dictionaries(
         st.builds(Place, st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), st.sampled_from(["", "data", "x.org"])),
-        TEXTS,
+        st.one_of(TEXTS, st.lists(st.one_of(TEXTS, st.just(""), st.just("  x ")), min_size=2).map("\n".join)).filter(
+            lambda text: not wrong_value(text, multiline=True)
+        ),
     )
 )
+@example({Place("a"): "1\n\n2\n  3\n# 4\n[5]\nb = 6", Place("b"): "1", Place("c", "data"): "1\n2"})
 def test_an_edited_text_comes_back(values: dict[Place, str]) -> None:
     text = editor.text_of("production", {place: Secret(value) for place, value in values.items()})
-    assert {place: secret.unmask() for place, secret in editor.parse(text).items()} == values
+    parsed = editor.parse(text, _wrong)
+    assert {place: secret.unmask() for place, secret in parsed.items()} == values
+
+
+def _wrong(place: Place, value: Secret) -> str:
+    return wrong_value(value.unmask(), multiline=True)
 
 
 @pytest.mark.parametrize(
@@ -592,9 +628,12 @@ def test_an_edited_text_comes_back(values: dict[Place, str]) -> None:
         ("X = 1", "line 2 is not NAME = VALUE"),
         (f"postgresql_password: {VALUE}", "line 2 is not NAME = VALUE"),
         (f"a = \x00{VALUE}", "line 2: the value of a cannot be used"),
+        ("a = 1\n    2", "line 3 is not NAME = VALUE"),
+        ("a =\n  1", "line 2: the value of a cannot be used: it is empty"),
+        ("a =\n    1\n   2", "line 4 is not NAME = VALUE"),
     ],
 )
 def test_an_edited_text_that_is_wrong(text: str, says: str) -> None:
     with pytest.raises(SecretsError) as caught:
-        editor.parse(Secret(f"# comment\n{text}"))
+        editor.parse(Secret(f"# comment\n{text}"), _wrong)
     sentence(caught, says)

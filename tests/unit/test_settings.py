@@ -101,7 +101,9 @@ def test_split_services_listen_for_the_portal(store: SecretStore) -> None:
     assert portal.ckan.redis_port == 6380
     assert portal.uwsgi.local_services == ()
     assert (portal.postgresql, portal.redis, portal.solr) == (None, None, None)
-    assert database == HostSettings("192.0.2.21", database.base, database.firewall, postgresql=database.postgresql)
+    assert database == HostSettings(
+        "192.0.2.21", database.base, database.patching, database.firewall, postgresql=database.postgresql
+    )
 
 
 def test_one_service_elsewhere(store: SecretStore) -> None:
@@ -178,6 +180,22 @@ def test_a_value_of_the_wrong_kind_deep_inside(store: SecretStore) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        (
+            "ckan_options",
+            {"site about": "x"},
+            "ckan_options, the key 'site about': has not the form that is allowed; ckan_",
+        ),
+        ("nginx_aliases", ["a b"], "nginx_aliases[0] = 'a b': has not the form that is allowed; nginx_aliases must be"),
+    ],
+)
+def test_no_part_is_told_a_regular_expression(name: str, value: object, says: str, store: SecretStore) -> None:
+    (line,) = problems(store, data={name: value})
+    assert says in line and "pattern" not in line and "^" not in line
+
+
 def test_a_setting_that_must_be_given(store: SecretStore) -> None:
     hosts = {name: HostSource(s.groups, s.layers[:1], s.origin) for name, s in sources().items()}
     with pytest.raises(SettingsError) as caught:
@@ -207,6 +225,30 @@ def test_a_secret_that_cannot_be_used(store: SecretStore, monkeypatch: pytest.Mo
     assert "pässword" not in line
 
 
+def test_a_secret_too_short_to_be_masked_stops_the_run(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command takes one, but a variable and the tool age bring any."""
+    monkeypatch.setenv("CKAN_DEPLOY_SECRET_CKAN_SECRET_KEY", "xyzzy")
+    (line,) = problems(store)
+    assert "the secret ckan_secret_key must have at least 6 characters, since a shorter one cannot be masked" in line
+    assert "xyzzy" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("redis_prot", "did you mean redis_port?"),
+        ("ckan_smtp_pasword", "did you mean ckan_smtp_password? That is a secret and must not stand in clear text; re"),
+        ("solr_bnd", "did you mean solr_bind? It cannot be set either, it is derived: loopback, or the host's "),
+        ("quite_another", "remove it; docs/settings.md lists all settings"),
+    ],
+)
+def test_an_unknown_name_has_the_nearest_of_all(name: str, says: str, store: SecretStore) -> None:
+    """Else a password with a mistyped name would be led into a setting that is shown."""
+    (line,) = problems(store, data={name: "cl3artext"})
+    assert f": {name} is no setting; {says}" in line
+    assert "cl3artext" not in line
+
+
 def test_two_hosts_in_a_group(store: SecretStore) -> None:
     (line,) = problems(store, {**SPLIT, "redis": ["cache", "search"]})
     assert line.startswith("the inventory: group redis: it has 2 hosts (cache, search), but must have one")
@@ -219,9 +261,12 @@ def test_bad_addresses(address: object, store: SecretStore) -> None:
     assert line == says
 
 
-def test_a_group_without_component_is_refused(store: SecretStore) -> None:
-    (line,) = problems(store, {**ONE, "object_storage": ["data"]})
-    assert line.startswith("the inventory: group object_storage: there is no such component yet")
+def test_two_object_storages_are_refused(store: SecretStore) -> None:
+    (line,) = problems(store, {**SPLIT, "object_storage": ["data", "search"]})
+    assert line == (
+        "the inventory: group object_storage: it has 2 hosts (data, search), but may have one at most; leave one, or "
+        "none"
+    )
 
 
 def test_a_host_without_address(store: SecretStore) -> None:
@@ -254,7 +299,7 @@ def test_what_is_derived_comes_from_settings_that_exist() -> None:
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.prefix)
 def test_no_derived_setting_can_be_set_by_hand(component: Any, store: SecretStore) -> None:
-    names = [f"{component.prefix}_{f}" for f in component.model_fields if component.kind(f) == "derived"]
+    names = [f"{component.prefix}_{f}" for f in component.model_fields if component.kind_of(f) == "derived"]
     if names:
         found = problems(store, data=dict.fromkeys(names, "x"))
         assert len(found) == len(names)
@@ -269,7 +314,7 @@ def test_no_derived_setting_can_be_set_by_hand(component: Any, store: SecretStor
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.prefix)
 def test_no_secret_can_stand_in_clear_text(component: Any, store: SecretStore) -> None:
     for field in component.model_fields:
-        if component.kind(field) == "entered" and "Secret" in str(component.model_fields[field].annotation):
+        if component.kind_of(field) == "entered" and "Secret" in str(component.model_fields[field].annotation):
             found = problems(store, data={f"{component.prefix}_{field}": "cl3ar"})
             (line,) = found
             assert line.startswith(f"group_data/all.py:2: {component.name(field)} is a secret and must not stand in")

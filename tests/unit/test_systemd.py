@@ -32,3 +32,10 @@ def test_a_busy_host_makes_no_process_older(process: subprocess.Popen[bytes], sh
     shim(shims, "date", f'"$REAL" "$@"; echo >> {calls}; [ "$(wc -l < {calls})" -gt 3 ] || sleep 0.5')
     assert started() == pytest.approx(before, abs=0.1)
     assert len(calls.read_text()) > 3
+
+
+@pytest.mark.parametrize("pid", ["", "0"])
+def test_what_has_no_process_has_no_start(pid: str) -> None:
+    """A timer: /proc//stat is the kernel's own, with many lines."""
+    command = ["sh", "-c", f"{PROCESS_START}started '{pid}'"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""

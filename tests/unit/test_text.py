@@ -71,7 +71,20 @@ def test_a_secret_that_loses_its_type_is_refused(expression: str, templates: Pat
         rendered(templates, f"x = {{{{ {expression} }}}}\n", s=hidden("s3cret"))
 
 
-@pytest.mark.parametrize("expression", ['"a" + s', "s | length", "s | tojson", "s[0]"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        '"a" + s',
+        "s | length",
+        "s | tojson",
+        "s[0]",
+        "s.unmask()",
+        "s['unmask']()",
+        "(s | attr('unmask'))()",
+        "[s] | map(attribute='unmask') | first",
+        "s._value",
+    ],
+)
 def test_other_uses_of_a_secret_fail(expression: str, templates: Path) -> None:
     with pytest.raises((TypeError, jinja2.UndefinedError)):
         rendered(templates, f"x = {{{{ {expression} }}}}\n", s=hidden("s3cret"))
@@ -184,3 +197,14 @@ def test_values_with_the_characters_of_regular_expressions() -> None:
 
 def test_hidden_values_of_pyinfra_are_secrets_too(templates: Path) -> None:
     assert rendered(templates, "{{ s }}\n", s=HiddenValue("x")).masked == "*MASKED*\n"  # type: ignore[no-untyped-call]
+
+
+def test_a_secret_of_several_lines_is_masked_line_by_line(templates: Path) -> None:
+    key = "-----BEGIN KEY-----\nabcdef\n\nghijkl\n-----END KEY-----"
+    result = rendered(templates, "a\n{{ s }}\nb\n", s=hidden(key))
+    assert result.secret == f"a\n{key}\nb\n"
+    assert result.masked == f"a\n{text.MASK}\n{text.MASK}\n\n{text.MASK}\n{text.MASK}\nb\n"
+    former = key.replace("abc", "xyz")
+    assert result.diff(f"a\n{former}\nb\n".splitlines()) == ["  only the value of a secret changes"]
+    changed = "\n".join(result.diff(f"a\n{former}\nc\n".splitlines()))
+    assert f"-{text.MASK}\n+b" in changed and "xyz" not in changed and "ghi" not in changed

@@ -32,15 +32,17 @@ echo "$8:x:999:999::$5:$7" >> {passwd}""",
     assert ":/var/solr:" in passwd.read_text()
 
 
-def test_a_removed_account_gets_its_number_back(tmp_path: Path, shims: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_removed_account_gets_its_number_back(apart: bool, tmp_path: Path, shims: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    home = "/nonexistent" if apart else str(folder)
     if os.geteuid() != 0:
         pytest.skip("a folder must belong to an account that is not there")
-    os.chown(home, 61234, 61235)
+    os.chown(folder, 61234, 61235)
     shim(shims, "getent", f'[ "$2" = solr ] && cat {tmp_path}/passwd 2>/dev/null')
     shim(shims, "id", "exit 1")
     shim(shims, "groupadd", f'echo "$@" > {tmp_path}/group')
     shim(shims, "useradd", f'echo "$@" > {tmp_path}/user; echo "solr:x:61234:61235::{home}:" > {tmp_path}/passwd')
-    assert changed(users.system, user="solr", home=str(home))
+    assert changed(users.system, user="solr", home=home, data=str(folder) if apart else "")
     assert "--uid 61234 --gid solr" in (tmp_path / "user").read_text()

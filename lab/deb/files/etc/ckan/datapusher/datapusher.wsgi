@@ -1,0 +1,1 @@
+raise SystemExit("the stand-in has no DataPusher")

@@ -1,0 +1,292 @@
+"""Background jobs and scheduled ones on a real portal: done, restarted when they should be, limited, and removed."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import inside
+from tests.lab import harness, variants
+from tests.lab.stage import NAME, Stage
+
+PROGRAM = "ckan-worker"
+LOG = f"/var/log/ckan/{PROGRAM}.log"
+FOLLOW = "Workers | Run the workers with their newest code and configuration"
+# Enqueues time.sleep for the worker of the default queue, or asks for the state of such a job.
+_SLEEP = """
+import sys, redis, rq
+r = redis.Redis()
+if sys.argv[1] == "begin":
+    print(rq.Queue("ckan:default:default", connection=r).enqueue("time.sleep", float(sys.argv[2])).id)
+else:
+    print(rq.job.Job.fetch(sys.argv[2], connection=r).get_status())
+"""
+TRACKING = "ckan-scheduled-tracking"
+NOTIFY = "ckan-scheduled-notify"
+JOBS = {
+    "ckan_extensions": [{"plugins": ["activity", "tracking"]}],
+    "ckan_options": {"ckan.activity_streams_email_notifications": "true"},
+    "ckan_smtp_server": "127.0.0.1:25",
+    "ckan_mail_from": "portal@portal.test",
+}
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+def workers(state: str = "RUNNING") -> set[int]:
+    """Process numbers of the default queue's workers that are in STATE."""
+    lines = inside.run(NAME, ["supervisorctl", "status", f"{PROGRAM}:*"], check=False).stdout.splitlines()
+    return {int(found[1]) for line in lines if (found := re.search(rf"{state} +pid (\d+)", line))}
+
+
+def sleep(*arguments: str) -> str:
+    return inside.run(NAME, ["/usr/lib/ckan/default/bin/python", "-c", _SLEEP, *arguments]).stdout.strip()
+
+
+def horses() -> list[str]:
+    """Processes that do a job: children of workers, in sessions of their own."""
+    found = inside.run(NAME, ["ps", "-eo", "pid=,sid=,args="]).stdout.splitlines()
+    lines = [line.split(None, 2) for line in found if "jobs worker" in line]
+    return [pid for pid, session, _ in lines if pid == session]
+
+
+def property_of(unit: str, name: str) -> str:
+    return inside.run(NAME, ["systemctl", "show", "--value", "-p", name, unit]).stdout.strip()
+
+
+@pytest.fixture
+def running(one_converged: Stage) -> Iterator[Stage]:
+    one_converged.spoil()
+    until(lambda: bool(workers()), "a worker runs")
+    yield one_converged
+
+
+def test_a_job_is_done(running: Stage) -> None:
+    assert 'queue "default"' in running.run("ckan", "jobs", "test")
+    until(lambda: "A test job" in running.run("cat", LOG), "the job is done")
+    assert "no pending jobs" in running.run("ckan", "jobs", "list")
+
+
+def test_a_killed_worker_comes_back(running: Stage) -> None:
+    (before,) = workers()
+    running.run("kill", "-KILL", str(before))
+    until(lambda: len(workers()) == 1 and before not in workers(), "another worker runs")
+    done = running.run("cat", LOG).count("A test job")
+    running.run("ckan", "jobs", "test")
+    until(lambda: running.run("cat", LOG).count("A test job") > done, "the job is done")
+    assert harness.plan() == {}
+
+
+def test_it_is_restarted_exactly_when_something_changed(running: Stage) -> None:
+    before = workers()
+    package = "/usr/lib/ckan/default/lib/python3*/site-packages/ckan/lib"
+    running.run("sh", "-c", f"cd {package} && touch __pycache__/new.pyc && echo >> {LOG} && rm -rf search/__pycache__")
+    running.run("sh", "-c", f"cd {package}/search && mkdir __pycache__ && touch __pycache__/x.pyc")
+    assert harness.plan() == {}
+    assert harness.apply() == {}
+    assert workers() == before
+    for change in (f"touch {package}/jobs.py", "touch /etc/ckan/default/ckan.ini"):
+        running.run("sh", "-c", change)
+        changed = harness.plan_and_apply()[NAME]
+        assert {FOLLOW, "uWSGI | Run CKAN with its newest code and configuration"} <= set(changed)
+        assert not workers() & before
+        assert harness.plan() == {}
+
+
+def test_the_number_of_workers_is_a_setting(running: Stage, tmp_path: Path) -> None:
+    three = variants.inventory({"workers_default": 3}, tmp_path)
+    assert harness.plan_and_apply(inventory=three)[NAME][-2:] == [
+        "Workers | Describe the workers of default to supervisor",
+        FOLLOW,
+    ]
+    assert len(workers()) == 3
+    assert harness.plan(inventory=three) == {}
+    none = variants.inventory({"workers_default": 0}, tmp_path)
+    assert "Workers | Remove the workers of default" in harness.plan_and_apply(inventory=none)[NAME]
+    assert harness.plan(inventory=none) == {}
+    assert running.run("sh", "-c", "pgrep -fc '[j]obs worker default' || :").strip() == "0"
+    there = running.run("sh", "-c", "supervisorctl status; ls /etc/supervisor/conf.d").split()
+    assert not {f"{PROGRAM}:{PROGRAM}-00", f"{PROGRAM}.conf"} & set(there)
+    harness.plan_and_apply()
+    assert len(workers()) == 1
+
+
+def test_a_program_of_a_package_is_removed(running: Stage) -> None:
+    """And when a run was killed between the removal of its file and of the program."""
+    file = "/etc/supervisor/conf.d/ckan-datapusher.conf"
+    for then in ("", f"; rm {file}"):
+        program = r"[program:ckan-datapusher]\ncommand=/bin/sleep 9999\n"
+        running.run("sh", "-ec", f"printf '{program}' > {file}; supervisorctl update >/dev/null{then}")
+        assert harness.plan_and_apply()[NAME] == ["Workers | Remove DataPusher"]
+        assert "datapusher" not in running.run("sh", "-c", "supervisorctl status; ls /etc/supervisor/conf.d")
+    assert harness.plan() == {}
+
+
+def test_a_job_in_progress_has_time_to_end(running: Stage) -> None:
+    job = sleep("begin", "12")
+    until(lambda: sleep("state", job) == "started", "the job is in progress")
+    running.run("touch", "/etc/ckan/default/ckan.ini")
+    harness.plan_and_apply()
+    assert sleep("state", job) == "finished"
+    assert len(workers()) == 1
+
+
+def test_a_job_that_takes_too_long_is_ended_with_its_worker(running: Stage, tmp_path: Path) -> None:
+    short = variants.inventory({"workers_stop_seconds": 2}, tmp_path)
+    harness.plan_and_apply(inventory=short)
+    job = sleep("begin", "900")
+    until(lambda: len(horses()) == 1, "the job is in progress")
+    (horse,) = horses()
+    running.run("touch", "/etc/ckan/default/ckan.ini")
+    began = time.monotonic()
+    harness.plan_and_apply(inventory=short)
+    assert time.monotonic() - began < 300
+    assert horse not in horses(), "the job lives on without its worker"
+    assert len(workers()) == 1
+    assert sleep("state", job) != "finished"
+
+
+def test_workers_that_do_not_run_are_said(running: Stage) -> None:
+    """A worker that ends at once: the run says which, and where its log is."""
+    harness.apply()
+    worker = "/usr/lib/ckan/default/bin/ckan"
+    running.run("sh", "-ec", f"cp -a {worker} /root/ckan; sed -i '1a raise SystemExit(3)' {worker}")
+    done = harness.pyinfra("deploy.py", "-y")
+    assert done.status == 1
+    assert re.search(rf"not running after \d+ seconds: {PROGRAM}: .*, see {LOG}", done.output), done.output[-3000:]
+    running.run("sh", "-ec", f"cat /root/ckan > {worker}")
+    assert FOLLOW in harness.plan_and_apply()[NAME]
+    assert harness.plan() == {}
+
+
+@pytest.fixture
+def scheduled(running: Stage, tmp_path: Path) -> str:
+    """The inventory of a portal with jobs, which is deployed."""
+    inventory = variants.inventory(JOBS, tmp_path)
+    harness.plan_and_apply(inventory=inventory)
+    return inventory
+
+
+def test_scheduled_jobs(running: Stage, scheduled: str, tmp_path: Path) -> None:
+    assert harness.plan(inventory=scheduled) == {}
+    _run_at_their_times(running)
+    _do_not_overlap(running)
+    _changed_times_are_in_force(running, tmp_path)
+    _are_repaired(running, scheduled)
+    _are_ended(running, tmp_path)
+    _are_removed(running, tmp_path)
+
+
+def _run_at_their_times(stage: Stage) -> None:
+    for unit in (TRACKING, NOTIFY):
+        assert property_of(f"{unit}.timer", "ActiveState") == "active"
+        assert property_of(f"{unit}.timer", "UnitFileState") == "enabled"
+        assert property_of(f"{unit}.timer", "NextElapseUSecRealtime")
+        stage.run("systemctl", "start", unit)
+        assert property_of(unit, "Result") == "success"
+    assert "tracking updated for" in stage.run("journalctl", "-u", TRACKING, "-o", "cat")
+    timers = json.loads(stage.run("systemctl", "list-timers", "--output=json", "ckan-scheduled-*"))
+    assert {timer["unit"] for timer in timers} >= {f"{TRACKING}.timer", f"{NOTIFY}.timer"}
+
+
+def _do_not_overlap(stage: Stage) -> None:
+    drop_in = f"/run/systemd/system/{TRACKING}.service.d"
+    slow = '[Service]\nExecStart=\nExecStart=/bin/sh -c "echo begins; sleep 5; echo ends"\n'
+    stage.run("mkdir", "-p", drop_in)
+    inside.run(NAME, ["sh", "-c", f"cat > {drop_in}/slow.conf"], text=slow)
+    stage.run("systemctl", "daemon-reload")
+    since = stage.run("date", "+%s.%N").strip()
+    stage.run("sh", "-ec", f"systemctl start {TRACKING} & sleep 1; systemctl start {TRACKING} & wait")
+    said = stage.run("journalctl", "-u", TRACKING, "-o", "cat", f"--since=@{since}").splitlines()
+    assert [line for line in said if line in ("begins", "ends")] == ["begins", "ends"]
+    stage.run("sh", "-ec", f"rm -r {drop_in}; systemctl daemon-reload")
+
+
+def _changed_times_are_in_force(stage: Stage, folder: Path) -> None:
+    before = property_of(f"{TRACKING}.timer", "TimersCalendar")
+    other = variants.inventory({**JOBS, "scheduled_times": {"tracking": "Sun 03:21"}}, folder)
+    assert harness.plan_and_apply(inventory=other)[NAME] == [
+        "Scheduled | Describe the timer of tracking",
+        "Scheduled | Schedule tracking",
+    ]
+    assert before != property_of(f"{TRACKING}.timer", "TimersCalendar")
+    assert "Sun" in property_of(f"{TRACKING}.timer", "TimersCalendar")
+    assert re.match(r"Sun .* 03:21:00", property_of(f"{TRACKING}.timer", "NextElapseUSecRealtime"))
+    assert harness.plan(inventory=other) == {}
+    # A run that was killed between the file and the timer, and somebody's daemon-reload.
+    file = f"/etc/systemd/system/{TRACKING}.timer"
+    stage.run("sh", "-ec", f"touch {file}; systemctl daemon-reload")
+    assert harness.plan_and_apply(inventory=other)[NAME] == ["Scheduled | Schedule tracking"]
+    assert harness.plan(inventory=other) == {}
+
+
+def _are_repaired(stage: Stage, inventory: str) -> None:
+    harness.apply(inventory=inventory)
+    file = f"/etc/systemd/system/{TRACKING}.timer"
+    for drift in (
+        f"systemctl stop {TRACKING}.timer",
+        f"systemctl disable --quiet {TRACKING}.timer",
+        f"ln -sfn /dev/null {file}; systemctl daemon-reload",
+        f"echo '# drift' >> /etc/systemd/system/{TRACKING}.service; systemctl daemon-reload",
+        f"rm {file}; systemctl daemon-reload",
+    ):
+        stage.run("sh", "-ec", drift)
+        assert harness.plan_and_apply(inventory=inventory)[NAME], drift
+        assert property_of(f"{TRACKING}.timer", "ActiveState") == "active", drift
+        assert property_of(f"{TRACKING}.timer", "UnitFileState") == "enabled", drift
+        assert harness.plan(inventory=inventory) == {}, drift
+
+
+def _are_ended(stage: Stage, folder: Path) -> None:
+    """A real job takes longer than a second."""
+    short = variants.inventory({**JOBS, "scheduled_limit": 1}, folder)
+    harness.plan_and_apply(inventory=short)
+    done = inside.run(NAME, ["systemctl", "start", NOTIFY], check=False)
+    assert done.returncode != 0
+    assert property_of(NOTIFY, "Result") == "timeout"
+    assert "timed out" in stage.run("journalctl", "-u", NOTIFY, "-o", "cat")
+
+
+def _are_removed(stage: Stage, folder: Path) -> None:
+    """One that is switched off, and then all; and what a killed run left of one."""
+    off = variants.inventory({**JOBS, "scheduled_times": {"tracking": ""}}, folder)
+    assert "Scheduled | Remove jobs that are not scheduled" in harness.plan_and_apply(inventory=off)[NAME]
+    assert TRACKING not in _everything(stage) and NOTIFY in _everything(stage)
+    assert harness.plan(inventory=off) == {}
+    changed = harness.plan_and_apply()[NAME]
+    assert "Scheduled | Remove jobs that are not scheduled" in changed
+    assert not {TRACKING, NOTIFY} & set(re.findall(r"ckan-scheduled-[a-z-]+", _everything(stage)))
+    assert harness.plan() == {}
+    stage.run("systemd-run", "--quiet", f"--unit={TRACKING}.service", "sleep", "999")
+    assert harness.plan_and_apply()[NAME] == ["Scheduled | Remove jobs that are not scheduled"]
+    assert TRACKING not in _everything(stage)
+
+
+def _everything(stage: Stage) -> str:
+    """All that systemd and its folders have of scheduled jobs."""
+    command = (
+        "systemctl list-units --all --plain --no-legend 'ckan-scheduled-*'; "
+        "find /etc/systemd /run/systemd/system /var/lib/systemd/timers -name '*ckan-scheduled-*'"
+    )
+    return stage.run("sh", "-c", command)
+
+
+def test_logs_of_workers_are_rotated(running: Stage) -> None:
+    """And the worker goes on writing into the same file."""
+    running.run("ckan", "jobs", "test")
+    until(lambda: "A test job" in running.run("cat", LOG), "the job is done")
+    running.run("logrotate", "--force", "/etc/logrotate.d/ckan")
+    assert "A test job" in running.run("cat", f"{LOG}.1")
+    running.run("ckan", "jobs", "test")
+    until(lambda: "A test job" in running.run("cat", LOG), "the next job is done")
+    assert running.run("stat", "-c", "%b", LOG).strip() != "0"

@@ -1,0 +1,48 @@
+"""From a plain CKAN to a DCOR and back: one run each, and nothing of the other is left."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.lab import acceptance, harness, oracle
+from tests.lab.conftest import portal_of
+from tests.lab.stage import NAME, RELEASES, Stage
+
+# What people made, or would lose: it stays, as docs/dcor.md says. Packages are the distribution's.
+STAYS = re.compile(
+    r"^/data(/|$)|^/cache$|^/srv(/|$)|^/var/lib/ckan(/|$)|^/var/cache/(apt|ckan-deploy)(/|$)|^/var/log(/|$)|^/var/lib/(apt|dpkg)(/|$)"
+    r"|^/usr/local/bin/minio$|^/etc/ckan-deploy(/|$)|^/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?$"
+)
+
+
+@pytest.mark.guarantee
+def test_nothing_of_the_other_flavour_is_left(stage: Stage, tmp_path: Path) -> None:
+    if harness.INVENTORY == harness.DCOR:
+        pytest.skip("begins from a plain CKAN")
+    plain = oracle.essence(oracle_of(stage, stage.deployed(RELEASES[0])))
+    accounts = accounts_of(stage)
+    stage.begin(stage.deployed_dcor(RELEASES[0]))
+    stage.spoil()
+    changed = harness.plan_and_apply().get(NAME, [])
+    assert "DCOR | Install the command dcor" not in changed
+    assert harness.plan_and_apply() == {}
+    back = oracle.essence(oracle.snapshot(NAME))
+    different = [line for line in oracle.difference(plain, back) if not STAYS.match(line.split(": ")[1])]
+    assert different == []
+    assert accounts_of(stage) - accounts == {"minio-user"}, "the owner of MinIO's data, which stay"
+    stage.wait_until_up()
+    acceptance.assets(portal_of(stage, tmp_path))
+    left = stage.run("sh", "-c", "ls -d /usr/bin/dcor /cache/* /etc/supervisor/conf.d/*dcor* 2>/dev/null || :")
+    assert left == ""
+
+
+def accounts_of(stage: Stage) -> set[str]:
+    return set(stage.run("cut", "-d:", "-f1", "/etc/passwd", "/etc/group").split())
+
+
+def oracle_of(stage: Stage, name: str) -> oracle.State:
+    stage.keep(name)
+    return oracle.snapshot(NAME)
