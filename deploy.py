@@ -14,8 +14,8 @@ from deploys.dcor import dcor, no_dcor
 from deploys.develop import develop, develop_no_more
 from deploys.firewall import firewall
 from deploys.nginx import nginx
-from deploys.object_storage import no_object_storage, object_storage, trusted
-from deploys.order import services_first
+from deploys.object_storage import known_ca, no_object_storage, object_storage, trusted_no_more
+from deploys.order import portal_first, services_first
 from deploys.patching import patching
 from deploys.postgresql import postgresql
 from deploys.preflight import preflight
@@ -23,7 +23,7 @@ from deploys.redis import redis
 from deploys.scheduled import scheduled
 from deploys.smoke import smoke
 from deploys.solr import solr
-from deploys.tls import tls
+from deploys.tls import provided_no_more, tls
 from deploys.uwsgi import uwsgi
 from deploys.workers import workers
 from operations import lock
@@ -47,11 +47,9 @@ if settings.tls:
     tls(settings=settings.tls)
 if settings.minio:
     object_storage(settings=settings.minio, release=release)
-else:
-    no_object_storage()
 services_first()
-if settings.ckan:
-    trusted(settings=settings.object_storage)
+if settings.object_storage:
+    known_ca(settings=settings.object_storage)
 if settings.develop:
     develop(settings=settings.develop)
 if settings.ckan:
@@ -65,9 +63,16 @@ if settings.ckan and settings.uwsgi:
 if settings.ckan and settings.workers:
     workers(settings=settings.workers, ckan=settings.ckan)
 if settings.ckan and settings.scheduled:
-    scheduled(settings=settings.scheduled, ckan=settings.ckan)
+    scheduled(settings=settings.scheduled, ckan=settings.ckan, dcor=settings.dcor)
 if settings.nginx:
     nginx(settings=settings.nginx, release=release)
+portal_first()
+if not settings.minio:
+    no_object_storage()
+if settings.ckan:
+    trusted_no_more(settings=settings.object_storage)
+if settings.tls:
+    provided_no_more(settings=settings.tls)
 if settings.ckan and not settings.develop:
     develop_no_more()
 if settings.ckan and settings.nginx and settings.workers:

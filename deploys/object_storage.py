@@ -101,12 +101,6 @@ def use(settings: ObjectStorageSettings, environment: str, release: Release) -> 
 
     + environment: CKAN's, which then trusts the storage's certificate
     """
-    trust.environment(
-        name="Have CKAN's libraries trust it",
-        path=environment,
-        python=release.python,
-        bundle=settings.ca_bundle,
-    )
     if settings.secret_access_key is not None:
         s3.check(
             name="Check that the object storage does what DCOR needs",
@@ -116,21 +110,32 @@ def use(settings: ObjectStorageSettings, environment: str, release: Release) -> 
             secret=settings.secret_access_key,
             bucket=settings.bucket,
             verify=settings.ssl_verify,
-            bundle=settings.ca_bundle,
+            ca=settings.ca_certificate,
         )
+    if settings.ca_bundle:  # processes that run read it, so not before the storage was found good
+        trust.bundle(name="Trust the object storage's certificate", dest=CA_BUNDLE, more=settings.ca_certificate)
+    trust.environment(
+        name="Have CKAN's libraries trust it",
+        path=environment,
+        python=release.python,
+        bundle=settings.ca_bundle,
+    )
 
 
 @deploy("Object storage")
-def trusted(settings: ObjectStorageSettings | None) -> None:
-    """Have the certificates on the portal's host that CKAN trusts, where the system's own are not enough.
+def known_ca(settings: ObjectStorageSettings) -> None:
+    """Have the certificates of a private CA on the portal's host; nobody trusts them yet."""
+    if settings.ca_source:
+        files.install(name="Install the private CA of the object storage", dest=CA_CERTIFICATE, text=settings.ca_text)
+
+
+@deploy("Object storage")
+def trusted_no_more(settings: ObjectStorageSettings | None) -> None:
+    """Remove certificates that CKAN no longer trusts, once it runs without them.
 
     + settings: None for a plain CKAN, which has no object storage
     """
-    if settings and settings.ca_source:
-        files.install(name="Install the private CA of the object storage", dest=CA_CERTIFICATE, text=settings.ca_text)
-    else:
+    if not (settings and settings.ca_source):
         files.absent(name="Remove the private CA of the object storage", path=CA_CERTIFICATE)
-    if settings and settings.ca_bundle:
-        trust.bundle(name="Trust the object storage's certificate", dest=CA_BUNDLE, more=settings.ca_certificate)
-    else:
+    if not (settings and settings.ca_bundle):
         files.absent(name="Remove the certificates trusted for the object storage", path=CA_BUNDLE)

@@ -90,8 +90,8 @@ def _left_behind(settings: CkanSettings) -> str:
         return ""
     return (
         f"its database would become {settings.database_location}, which {_is_empty(new)}, while the present one, "
-        f"{old}, {_holds(there)}; set the new one up (--limit to its host), move the data with pg_dump and psql, and "
-        f'run this again; or leave the old one behind with ckan_database_leave_behind = "{old}"'
+        f"{old}, {_holds(there)}; move the data as docs/services.md has it, or "
+        f'leave the old one behind with ckan_database_leave_behind = "{old}"'
     )
 
 

@@ -8,14 +8,18 @@ from deploys.ckan import ENVIRONMENT, INI
 from operations import files, service
 from operations.text import render
 from settings.ckan import CkanSettings
+from settings.dcor import DcorSettings
 from settings.scheduled import ScheduledSettings
 
 _UNITS = "/etc/systemd/system"
 
 
 @deploy("Scheduled")
-def scheduled(settings: ScheduledSettings, ckan: CkanSettings) -> None:
-    """Run each job at its time, never twice at once, and no longer than its limit."""
+def scheduled(settings: ScheduledSettings, ckan: CkanSettings, dcor: DcorSettings | None = None) -> None:
+    """Run each job at its time, never twice at once, and no longer than its limit.
+
+    + dcor: of the flavour dcor; its disks must be mounted
+    """
     for job in settings.jobs:
         name = _name(job.name)
         files.install(
@@ -30,6 +34,7 @@ def scheduled(settings: ScheduledSettings, ckan: CkanSettings) -> None:
                 environment=ENVIRONMENT,
                 ini=INI,
                 variables=ckan.program_environment,
+                mounts=dcor.mounts if dcor else (),
             ),
         )
         files.install(

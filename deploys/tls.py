@@ -6,7 +6,7 @@ from pyinfra.api.deploy import deploy
 
 from operations import apt, certificate, files
 from operations.text import render
-from settings.tls import TlsSettings
+from settings.tls import TlsSettings, provided_paths
 
 
 @deploy("TLS")
@@ -48,3 +48,15 @@ def tls(settings: TlsSettings) -> None:
             certificate=settings.certificate_path,
             warn_days=settings.warn_days,
         )
+
+
+@deploy("TLS")
+def provided_no_more(settings: TlsSettings) -> None:
+    """Remove a certificate that was provided, and its key, once nobody serves it any more.
+
+    A self-signed one stays beside a provided one: people have pinned it.
+    """
+    if settings.source == "self-signed":
+        certificate_path, key_path = provided_paths(settings.fqdn)
+        files.absent(name="Remove the key of the certificate that was provided", path=key_path)
+        files.absent(name="Remove the certificate that was provided", path=certificate_path)

@@ -18,6 +18,9 @@ PROGRAMS = {
     "dcor-long": "ckan-worker-dcor-long",
 }
 
+# Of dc_serve's condensed files: a resource whose lock is there is never condensed again, until the next boot.
+_LOCKS = ("/tmp/DCOR_generate_condensed",)
+
 
 @deploy("Workers")
 def workers(settings: WorkersSettings, ckan: CkanSettings) -> None:
@@ -46,5 +49,6 @@ def workers(settings: WorkersSettings, ckan: CkanSettings) -> None:
         name="Run the workers with their newest code and configuration",
         programs=[PROGRAMS[queue] for queue, number in settings.queues.items() if number],
         reads=[*code(ckan), INI],
+        locks=_LOCKS if settings.flavour == "dcor" else (),
     )
-    python.former_absent(name="Remove the former environment of CKAN", path=ENVIRONMENT)  # nothing runs from it now
+    python.former_absent(name="Remove the former environment of CKAN", path=ENVIRONMENT, seconds=settings.stop_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
@@ -15,15 +16,21 @@ from facts.value import Value
 # What DCOR does, with a bucket of its own that is removed in any case. Everything that can be tried is, so that all
 # that is lacking is said at once. Links are signed as DCOR has them signed: by boto3's default, their end a fraction.
 _SCRIPT = r"""
-import json, secrets, sys, time
-endpoint, key, bucket, verify = sys.argv[1:]
+import certifi, json, os, secrets, sys, tempfile, time
+endpoint, key, bucket, verify, *trusts = sys.argv[1:]
 secret = sys.stdin.readline().rstrip("\n")
 import warnings
 warnings.simplefilter("ignore")
 import boto3, requests
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
-verify = verify == "yes"
+secure = verify = verify == "yes"
+if verify and (trusts[1:] or trusts and os.path.islink(certifi.where())):
+    bundle = tempfile.NamedTemporaryFile()
+    for path in trusts:
+        bundle.write(open(path, "rb").read())
+    bundle.flush()
+    verify = bundle.name
 web = requests.Session()
 web.verify = verify
 web.trust_env = False
@@ -31,7 +38,7 @@ name = bucket.format(organization_id="check-" + secrets.token_hex(8))
 config = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 2},
     s3={"addressing_style": "path"}, request_checksum_calculation="when_required")
 client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key=secret,
-    use_ssl=verify, verify=verify, config=config)
+    use_ssl=secure, verify=verify, config=config)
 lacks = []
 def why(error):
     if isinstance(error, ClientError):
@@ -136,13 +143,17 @@ class Semantics(FactBase[SemanticsState]):
     + endpoint, key: of the object storage; the key's secret is on standard input (``_stdin``)
     + bucket: template of the names of buckets, with ``{organization_id}``
     + verify: check the certificate by what the environment trusts
+    + trusts: PEM files on the host that say, together, what is trusted instead: the system's own, and that of a private
+      CA. The system's alone count only where the environment was linked to something else than certifi's list
     """
 
     @override
-    def command(self, path: str, endpoint: str, key: str, bucket: str, verify: bool) -> StringCommand:
+    def command(
+        self, path: str, endpoint: str, key: str, bucket: str, verify: bool, trusts: Sequence[str] = ()
+    ) -> StringCommand:
         """Build the one command of this fact; bounded, since each request is and since it is ended after 5 minutes."""
         python = QuoteString(f"{path}/bin/python")
-        arguments = map(QuoteString, (endpoint, key, bucket, "yes" if verify else "no"))
+        arguments = map(QuoteString, (endpoint, key, bucket, "yes" if verify else "no", *trusts))
         return StringCommand("timeout 300", python, "-I -c", QuoteString(_SCRIPT), *arguments, *REST)
 
     @staticmethod

@@ -25,7 +25,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 NEEDRESTART_SUSPEND=1 CKAN_
 export APT_LISTCHANGES_FRONTEND=none
 outdated=$1; ckan=$2; shift 2
 get() {
-  patiently apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
+  patiently apt-get -q -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=600 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >/dev/null
 }
 case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$ckan" 2>/dev/null)" in
@@ -39,7 +39,12 @@ if [ -n "$torn" ] || [ $# -gt 0 ]; then
   [ "$outdated" = no ] || get update
   [ -z "$torn" ] || get install --reinstall $torn
   # A list that is newer than its source may still be too old for the archive: fetch it anew and try once more.
-  [ $# = 0 ] || get install "$@" 2>/dev/null || { get update; get -f install "$@"; }
+  [ $# = 0 ] || get install "$@" 2>/dev/null || { get update; get -f install "$@"; } || {
+    conflicting=$(apt-get -s -q --no-install-recommends install "$@" | sed -n 's/^Remv \([^ ]*\).*/\1/p' | paste -sd' ')
+    [ -z "$conflicting" ] ||
+      echo "$* cannot be installed beside $conflicting; where that is of no use, remove it, and run again" >&2
+    exit 1
+  }
 fi
 """
 )
@@ -54,7 +59,8 @@ def packages(packages: Sequence[str]) -> Generator[StringCommand, None, None]:
     + packages: names as apt knows them
 
     The lists are refreshed only when they are older than their sources or the archive no longer has what they
-    name. A dpkg that was interrupted is repaired first. No service is started.
+    name. A dpkg that was interrupted is repaired first. No service is started. Nothing is removed: where apt would do
+    that, the operation fails and says what.
     """
     current = host.get_fact(Packages, packages=tuple(packages))
     # What an earlier operation will install or repair is not missing for this one.

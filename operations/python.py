@@ -107,8 +107,20 @@ finish_environment "$dest" "$finish"
     + END
 )
 
-_FORMER_ABSENT = """
-for slot in a b deb; do [ "$(readlink "$1")" = "$(basename "$1").$slot" ] || rm -rf "$1.$slot"; done
+# What somebody or a timer started before the switch has libraries of the slot in use. It gets a while to end.
+_FORMER_ABSENT = r"""
+using() { grep -lsF " $1/" /proc/[0-9]*/maps | sed 's|^/proc/||; s|/maps$||'; }
+wait_for() { # wait_for SLOT SECONDS
+  end=$(($(date +%s) + $2))
+  while [ -n "$(using "$1")" ] && [ "$(date +%s)" -lt "$end" ]; do sleep 0.5; done
+}
+for slot in a b deb; do
+  [ "$(readlink "$1")" != "$(basename "$1").$slot" ] && [ -e "$1.$slot" ] || continue
+  wait_for "$1.$slot" "$2"
+  left=$(using "$1.$slot")
+  if [ -n "$left" ]; then kill $left 2>/dev/null || :; wait_for "$1.$slot" 10; fi
+  rm -rf "$1.$slot"
+done
 """
 
 _MEMBER = (
@@ -194,17 +206,18 @@ def environment(
 
 
 @operation()
-def former_absent(path: str) -> Generator[StringCommand, None, None]:
-    """Remove the slot of an environment that is no longer in use, once its processes run from the new one.
+def former_absent(path: str, seconds: int = 60) -> Generator[StringCommand, None, None]:
+    """Remove the slot of an environment that is no longer in use, once its services run from the new one.
 
     + path: of the environment, as given to ``environment``
+    + seconds: time for other programs that still run from it (a scheduled job, somebody's command); then they are ended
     """
     current = host.get_fact(Environment, path=path)
     used = current.slot
     if foresight.replaced(path):  # a file in it does not build another slot
         used = "b" if current.slot == "a" else "a"
     if set(current.slots) - {used}:
-        yield script(_FORMER_ABSENT, path)
+        yield script(_FORMER_ABSENT, path, str(seconds))
     else:
         host.noop("there is no former environment")
 

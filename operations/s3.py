@@ -16,6 +16,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from facts.s3 import Semantics, SemanticsState
 from operations import foresight, stamps
 from operations.files import script
+from operations.trust import SYSTEM
 
 # What was found good; a portal that has no object storage any more forgets it.
 STAMP = f"{stamps.FOLDER}/object-storage"
@@ -25,7 +26,8 @@ _ASK = r"""
 IFS= read -r wanted
 seen=$(LC_ALL=C stat -c '%a %U %F' "$1" 2>/dev/null) || :
 if [ "$seen" = "600 root regular file" ] && [ "$(cat "$1")" = "$wanted" ]; then
-  said=$(curl --silent --show-error --max-time 20 --output /dev/null $2 ${3:+--cacert "$3"} -- "$4" 2>&1) &&
+  if [ -n "$3" ]; then bundle=$(mktemp); trap 'rm -f "$bundle"' EXIT; cat "$4" "$3" > "$bundle"; fi
+  said=$(curl --silent --show-error --max-time 20 --output /dev/null $2 ${3:+--cacert "$bundle"} -- "$5" 2>&1) &&
     echo known || echo "unreachable $said"
 fi
 """
@@ -34,7 +36,7 @@ _NOTE = stamps.WRITE + 'IFS= read -r key; stamp "$1" "$key"'
 
 @operation()
 def check(
-    path: str, endpoint: str, key: str, secret: HiddenValue, bucket: str, verify: bool = True, bundle: str = ""
+    path: str, endpoint: str, key: str, secret: HiddenValue, bucket: str, verify: bool = True, ca: str = ""
 ) -> Generator[StringCommand, None, None]:
     """Fail unless an object storage does what DCOR needs; never a change.
 
@@ -42,17 +44,19 @@ def check(
     + endpoint, key, secret: of the object storage
     + bucket: template of the names of buckets, with ``{organization_id}``
     + verify: check its certificate, by what the environment trusts
-    + bundle: file of that, where it is not the system's own
+    + ca: file of certificates on the host that are trusted beside the system's own; empty: what the environment trusts
+      once nothing else is (``trust.environment``)
 
-    Only evaluated while commands are run, and before CKAN is configured, so that a portal that works goes on with what
-    it has. All is tried once for each combination of these arguments, as a stamp says; else whether it answers.
+    Only evaluated while commands are run, and before CKAN is configured or trusts anybody else, so that a portal that
+    works goes on with what it has. All is tried once for each combination of these arguments, as a stamp says; else
+    whether it answers.
     """
     if foresight.preparing():
         host.noop("the object storage is asked before it is used")
         return
-    about = "\n".join((endpoint, key, bucket, str(verify), bundle))
+    about = "\n".join((endpoint, key, bucket, str(verify), ca))
     noted = f"{sha256(about.encode()).hexdigest()} {stamps.verifier(secret.unmask(), about)}"
-    where = (STAMP, "" if verify else "--insecure", bundle, endpoint)
+    where = (STAMP, "" if verify else "--insecure", ca if verify else "", SYSTEM, endpoint)
     said = _run(script(_ASK, *where, stdin=noted)).strip()
     if said == "known":
         host.noop("the object storage is there")
@@ -60,7 +64,7 @@ def check(
     found = (
         SemanticsState("unreachable", (said.partition(" ")[2],))
         if said
-        else _semantics(path, endpoint, key, secret, bucket, verify)
+        else _semantics(path, endpoint, key, secret, bucket, verify, ca)
     )
     if found.state != "works":
         yield script('printf "%s\\n" "$1" >&2; exit 1', trouble(found, endpoint, key, host.name))
@@ -95,10 +99,13 @@ def trouble(found: SemanticsState, endpoint: str, key: str, name: str) -> str:
     return f"what the object storage {endpoint} does cannot be told ({detail or 'no answer'}); CKAN was not changed"
 
 
-def _semantics(path: str, endpoint: str, key: str, secret: HiddenValue, bucket: str, verify: bool) -> SemanticsState:
+def _semantics(
+    path: str, endpoint: str, key: str, secret: HiddenValue, bucket: str, verify: bool, ca: str
+) -> SemanticsState:
     """Ask now; not as a fact, which may be answered from what was read before other hosts were changed."""
     fact = Semantics()
-    command = fact.command(path=path, endpoint=endpoint, key=key, bucket=bucket, verify=verify)
+    trusts = (SYSTEM, ca) if ca else (SYSTEM,)
+    command = fact.command(path=path, endpoint=endpoint, key=key, bucket=bucket, verify=verify, trusts=trusts)
     output = _run(StringCommand(command, _stdin=StringIO(f"{secret.unmask()}\n")))
     try:
         return fact.process(output.splitlines())

@@ -37,7 +37,7 @@ def children(family):
             return family
         family |= more
         known |= {pid for pid, _ in more}
-def stop(s, programs):
+def stop(s, programs, locks=()):
     of = lambda: [p for p in s.getAllProcessInfo() if p["group"] in programs]
     family = set()
     for program in programs:
@@ -53,12 +53,21 @@ def stop(s, programs):
         if not left:
             break
         time.sleep(0.1)
+    killed = False
     for pid, began in family:
         try:
             if since(pid)[1] == began:
                 os.kill(pid, 9)
+                killed = True
         except OSError:
             pass
+    for folder in locks if killed else ():
+        try:
+            fd = os.open(folder, os.O_DIRECTORY | os.O_NOFOLLOW)  # in /tmp anybody may have laid a link
+        except OSError:
+            continue
+        for name in os.listdir(fd):
+            os.unlink(name, dir_fd=fd)
 def reload(s):
     try:
         return s.reloadConfig()[0]
@@ -71,9 +80,9 @@ _FOLLOW = (
     CONNECT
     + _STOP
     + """
-programs, s = sys.argv[1:], supervisor()
+locks, programs, s = sys.argv[1].split(), sys.argv[2:], supervisor()
 added, changed, removed = reload(s)
-stop(s, [p for p in programs if p not in added])
+stop(s, [p for p in programs if p not in added], locks)
 for program in programs:
     if program in changed + removed:
         s.removeProcessGroup(program)
@@ -157,11 +166,14 @@ stopwaitsecs={stopwaitsecs}
 
 
 @operation()
-def follow(programs: Sequence[str], reads: Sequence[str] = ()) -> Generator[StringCommand, None, None]:
+def follow(
+    programs: Sequence[str], reads: Sequence[str] = (), locks: Sequence[str] = ()
+) -> Generator[StringCommand, None, None]:
     """Have programs run with the newest state of their configuration and of what they read.
 
     + programs: their names; ``program()`` wrote their configuration
     + reads: files and folders that the processes of all of them read (code, environment, ini files)
+    + locks: folders without blanks of lock files, which a process that is killed leaves: they are emptied then
 
     A program is restarted when one of its processes is not up, or is older than the newest change; byte code and logs
     are no change. Raises ``OperationError`` in execution when supervisor does not answer.
@@ -192,7 +204,7 @@ def follow(programs: Sequence[str], reads: Sequence[str] = ()) -> Generator[Stri
         host.noop(f"{', '.join(programs)} {says}")
         return
     foresight.will_start(*stale)
-    yield StringCommand("python3 -c", QuoteString(_FOLLOW), *map(QuoteString, stale))
+    yield StringCommand("python3 -c", QuoteString(_FOLLOW), *map(QuoteString, (" ".join(locks), *stale)))
 
 
 @operation()

@@ -24,15 +24,13 @@ from settings.postgresql import PostgresqlSettings
 from settings.redis import RedisSettings
 from settings.scheduled import ScheduledSettings
 from settings.solr import SolrSettings
-from settings.tls import TlsSettings
+from settings.tls import TlsSettings, provided_paths, self_signed_paths
 from settings.uwsgi import STOP_SECONDS, UwsgiSettings
 from settings.values import Values
 from settings.wanted import Secrets
 from settings.workers import WorkersSettings
 
 LOOPBACK = "127.0.0.1"
-_CERTIFICATES = "/etc/ssl/certs"
-_KEYS = "/etc/ssl/private"
 
 C = TypeVar("C", bound=Component)
 
@@ -82,10 +80,8 @@ class Derivation:
             schema_requirement=schema()["requirement"],
             schema_sha256=schema()["sha256"],
         )
-        # A provided certificate stands beside the self-signed one, whose key people may have pinned. Not *.pem: the
-        # host itself would come to trust it (openssl rehash).
-        stem = f"{portal.fqdn}.provided" if values["tls_source"] == "provided" else portal.fqdn
-        certificate, key = f"{_CERTIFICATES}/{stem}.cert", f"{_KEYS}/{stem}.key"
+        paths_of = provided_paths if values["tls_source"] == "provided" else self_signed_paths
+        certificate, key = paths_of(portal.fqdn)
         minio, object_storage = derive_storage.storage(self, portal, portal_host, (certificate, key))
         storage_host = next(iter(values.members(STORAGE)), "")
         dcor = self.build(DcorSettings, portal_host) if portal.flavour == "dcor" else None

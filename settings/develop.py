@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from settings.component import Component, configured, derived, internal
 from settings.locks import lock, version
@@ -27,6 +28,16 @@ _Package = Annotated[str, Field(pattern=f"^({'|'.join(PACKAGES)})$")]
 _Ref = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$")]
 
 
+def _without_login(remote: str) -> str:
+    address = urlsplit(remote)
+    if address.scheme in ("http", "https") and "@" in address.netloc:
+        raise ValueError(
+            "a name or password in it would be readable on the host, in .git/config and among the processes; leave it "
+            "out, and tell git there by its own insteadOf"
+        )
+    return remote
+
+
 class DevelopSettings(Component):
     """A development host (flavour dcor only): DCOR's own packages come from git, editable, in /dcor-repos.
 
@@ -46,7 +57,7 @@ class DevelopSettings(Component):
         allowed=f"a dictionary of refs, its keys of {', '.join(PACKAGES)}",
         example={"ckanext-dc_serve": "master"},
     )
-    remote: str = configured(
+    remote: Annotated[str, AfterValidator(_without_login)] = configured(
         "https://github.com/DCOR-dev",
         "Where the repositories are, each below it under its name",
         allowed="an address that git knows, without a slash at its end",

@@ -27,7 +27,9 @@ class PatchingSettings(Component):
     prefix: ClassVar[str] = "patching"
 
     enabled: bool = configured(
-        True, "Install security updates by themselves; False removes what this component installed", example=False
+        True,
+        "Install security updates by themselves; False removes this component's packages and settings",
+        example=False,
     )
     download_time: str = configured(
         "*-*-* 6,18:00",

@@ -51,6 +51,11 @@ class Job:
     calendar: str
     arguments: tuple[str, ...]
 
+    @property
+    def with_workers(self) -> bool:
+        """Whether it does itself what workers do, at the same time as they."""
+        return self.name.startswith("run-jobs-")
+
 
 class ScheduledSettings(Component):
     """Scheduled jobs of CKAN and DCOR, as systemd's timers: on the portal's host, once for the whole portal."""

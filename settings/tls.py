@@ -118,6 +118,16 @@ class TlsSettings(Component):
         return provided.wrong_key(self.certificate_file, self.key, "tls_key") if self.source == "provided" else ""
 
 
+def self_signed_paths(fqdn: str) -> tuple[str, str]:
+    """Where a self-signed certificate and its key stand on the host. Not *.pem: the host would trust it (rehash)."""
+    return f"/etc/ssl/certs/{fqdn}.cert", f"/etc/ssl/private/{fqdn}.key"
+
+
+def provided_paths(fqdn: str) -> tuple[str, str]:
+    """Where a provided chain and its key stand: beside a self-signed one, whose key people may have pinned."""
+    return self_signed_paths(f"{fqdn}.provided")
+
+
 def provided_has_chain(view: View) -> Iterator[Clash]:
     """The source provided has a chain."""
     if view["tls_source"] == "provided" and not view["tls_certificate_file"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,16 +39,21 @@ class Authority:
     def issue(self, fqdn: str) -> Issued:
         """Issue a certificate for FQDN with a key of its own; the chain ends in the authority's."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName(fqdn)])
-        certificate = _sign(_name(fqdn), self.name, key, self.key, names)
+        certificate = _sign(_name(fqdn), self.name, key, self.key, _server(fqdn))
         return Issued(_pem(certificate) + self.pem, _key_pem(key))
 
 
-def self_signed(fqdn: str) -> Issued:
-    """Make a certificate for FQDN that is its own root."""
+def self_signed(server: str) -> Issued:
+    """Make a certificate for SERVER, a domain name or an IP address, that is its own root."""
     key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.DNSName(fqdn)])
-    return Issued(_pem(_sign(_name(fqdn), _name(fqdn), key, key, names)), _key_pem(key))
+    return Issued(_pem(_sign(_name(server), _name(server), key, key, _server(server))), _key_pem(key))
+
+
+def _server(server: str) -> x509.SubjectAlternativeName:
+    try:
+        return x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(server))])
+    except ValueError:
+        return x509.SubjectAlternativeName([x509.DNSName(server)])
 
 
 def _sign(

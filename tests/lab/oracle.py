@@ -57,6 +57,8 @@ _GENERATED = re.compile(
     r"|^/etc/ssl/certs/java/cacerts$"  # entries have the time at which they were added
     # An environment's scripts name the slot that they were built in, and RECORD has their hashes.
     r"|^/usr/lib/(ckan/default|ckan-deploy/minio)\.a/(bin/[^/]+|pyvenv\.cfg|.*/RECORD)$"
+    # Numbers and order are those in which packages came; what accounts are is an area of its own.
+    r"|^/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?$"
     r"|^/etc/ckan-deploy/object-storage-bundle\.pem$"  # has the certificate
     r"|^/var/lib/ckan-deploy/(minio/access|object-storage)$"  # have salts
 )
@@ -69,7 +71,7 @@ _OF_THIS_BOOT = re.compile(r"^/run/ckan-deploy(/|$)")
 def essence(state: State) -> State:
     """STATE without what differs between equally good histories: process identities, times, chance and slots."""
     result: State = {}
-    for area in ("files", "packages", "units", "databases", "services", "sockets"):
+    for area in ("files", "accounts", "packages", "units", "databases", "services", "sockets"):
         result[area] = {}
         for key, value in state[area].items():
             key = _SLOT.sub(r"\1.a", key)

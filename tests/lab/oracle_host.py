@@ -104,6 +104,25 @@ def processes() -> dict[str, Any]:
     return found
 
 
+def accounts() -> dict[str, Any]:
+    """Who may log in as what, and who belongs to which group; numbers and order depend on which package came first."""
+    found: dict[str, Any] = {}
+    with open("/etc/shadow") as file:
+        passwords = dict(line.split(":")[:2] for line in file)
+    for user in pwd.getpwall():
+        password = passwords.get(user.pw_name, "")
+        found[f"user {user.pw_name}"] = {
+            "group": grp.getgrgid(user.pw_gid).gr_name,
+            "home": user.pw_dir,
+            "shell": user.pw_shell,
+            "system": user.pw_uid < 1000,
+            "password": password if password.startswith(("!", "*")) else "of its own" if password else "none",
+        }
+    for group in grp.getgrall():
+        found[f"group {group.gr_name}"] = sorted(group.gr_mem)
+    return found
+
+
 def psql(query: str, database: str = "postgres") -> list[str]:
     return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", database, "-c", query).splitlines()
 
@@ -173,6 +192,7 @@ def packages() -> dict[str, str]:
 
 state = {
     "files": files(),
+    "accounts": accounts(),
     "packages": packages(),
     "units": units(),
     "processes": processes(),

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from lab import inside
 from settings.locks import schema
 from settings.scheduled import JOBS
-from tests.lab import acceptance, client, harness, oracle, variants
+from tests.lab import acceptance, client, harness, jobs, oracle, variants
 from tests.lab.acceptance import Portal
 from tests.lab.conftest import portal_of
 from tests.lab.stage import NAME, RELEASES, Stage
@@ -127,9 +128,9 @@ def test_the_second_run_changes_nothing(dcor: Stage) -> None:
 
 def test_each_nightly_job_ends_well(dcor: Stage) -> None:
     timers = json.loads(dcor.run("systemctl", "list-timers", "--output=json", "ckan-scheduled-*"))
-    jobs = {timer["activates"] for timer in timers}
-    assert jobs == {f"ckan-scheduled-{name}.service" for name in JOBS if "dc" in name}
-    for job in sorted(jobs):
+    activated = {timer["activates"] for timer in timers}
+    assert activated == {f"ckan-scheduled-{name}.service" for name in JOBS if "dc" in name}
+    for job in sorted(activated):
         dcor.run("systemctl", "start", job)
         assert dcor.run("systemctl", "show", "--value", "-p", "Result", job).strip() == "success", job
 
@@ -189,6 +190,37 @@ def test_a_measurement_goes_through_dcor(portal: Portal, dcor: Stage, tmp_path: 
         except requests.exceptions.SSLError:
             return
         raise AssertionError("the certificate is not checked")
+
+
+def test_an_absent_disk_and_a_killed_job(dcor: Stage, tmp_path: Path) -> None:
+    """Nothing runs while a disk is absent; a job that was killed leaves no lock that keeps others from its work."""
+    dcor.spoil()
+    mounted = "mountpoint -q /scratch || mount -t tmpfs -o mode=755 tmpfs /scratch"
+    dcor.run("sh", "-ec", f"mkdir -p /scratch; {mounted}")
+    data = {"portal_flavour": "dcor", "dcor_scratch_space": 1, "dcor_mounts": ["/scratch"], "workers_stop_seconds": 2}
+    inventory = variants.inventory(data, tmp_path)
+    harness.plan_and_apply(inventory=inventory)
+
+    lock = "/tmp/DCOR_generate_condensed/of-a-resource.lock"
+    dcor.run("sh", "-ec", f"cd /tmp && runuser -u www-data -- mkdir -p {Path(lock).parent} && touch {lock}")
+    dcor.run("touch", "/etc/ckan/default/ckan.ini")
+    harness.plan_and_apply(inventory=inventory)
+    dcor.run("test", "-e", lock)  # nobody was killed: it is somebody's
+    jobs.sleep("begin", "900")
+    jobs.until(lambda: bool(jobs.horses()), "the job is in progress")
+    dcor.run("touch", "/etc/ckan/default/ckan.ini")
+    harness.plan_and_apply(inventory=inventory)
+    dcor.run("test", "!", "-e", lock)
+
+    job = "ckan-scheduled-run-jobs-dc-view"
+    assert jobs.property_of(f"{job}.service", "PrivateTmp") == "no", "the workers' locks are not seen"
+    dcor.run("umount", "/scratch")
+    for unit in (f"{job}.service", "supervisor.service"):
+        refused = inside.run(NAME, ["systemctl", "restart", unit], check=False)
+        assert refused.returncode != 0 and "Assertion failed" in refused.stderr, refused
+    dcor.run("sh", "-ec", mounted)
+    assert "uWSGI | Run supervisor" in " ".join(harness.plan_and_apply(inventory=inventory)[NAME])
+    dcor.run("systemctl", "start", job)
 
 
 def test_without_a_browser(portal: Portal) -> None:

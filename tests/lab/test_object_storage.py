@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import inside, minio_build
+from tests import issued
 from tests.lab import harness, kept, s3, variants
 from tests.lab.stage import FQDN, NAME, RELEASES, Stage
 
@@ -78,37 +79,38 @@ def test_another_access_key_replaces_ours(dcor: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "says"),
+    ("endpoint", "trusted", "says"),
     [
-        (URL, "refuses the access key nobody (InvalidAccessKeyId, HTTP 403)"),
-        (f"https://{FQDN}:9999", f"https://{FQDN}:9999 cannot be reached from {NAME}"),
+        (URL, "its own", "refuses the access key nobody (InvalidAccessKeyId, HTTP 403)"),
+        (f"https://{FQDN}:9999", "its own", f"https://{FQDN}:9999 cannot be reached from {NAME}"),
+        (URL, "another", f"the certificate of the object storage {URL} is not trusted on {NAME}"),
+        (URL, "", f"the certificate of the object storage {URL} is not trusted on {NAME}"),
     ],
-    ids=["wrong key", "unreachable"],
+    ids=["wrong key", "unreachable", "another CA", "no CA"],
 )
-def test_a_wrong_storage_changes_nothing_of_the_portal(dcor: str, endpoint: str, says: str, tmp_path: Path) -> None:
-    ini = inside.run(NAME, ["sha256sum", "/etc/ckan/default/ckan.ini"]).stdout
-    # MinIO goes on: it is looked at as somebody else's would be.
-    ca = tmp_path / "ca.pem"
-    ca.write_text(inside.run(NAME, ["cat", f"/etc/ssl/certs/{FQDN}.cert"]).stdout)
-    external = {
-        "object_storage_endpoint": endpoint,
-        "object_storage_access_key_id": "nobody",
-        "object_storage_ca_file": str(ca),
-    }
+def test_a_wrong_storage_changes_nothing_of_the_portal(
+    dcor: str, endpoint: str, trusted: str, says: str, tmp_path: Path
+) -> None:
+    """MinIO, which the portal uses, goes on, and is still trusted; here as somebody else's of another key or CA."""
+    whole = "sha256sum /etc/ckan/default/ckan.ini /etc/ckan-deploy/object-storage-bundle.pem; pidof minio"
+    before = inside.run(NAME, ["sh", "-ec", whole]).stdout
+    external = {"object_storage_endpoint": endpoint, "object_storage_access_key_id": "nobody"}
+    if trusted:
+        served = inside.run(NAME, ["cat", f"/etc/ssl/certs/{FQDN}.cert"]).stdout
+        ca = tmp_path / "ca.pem"
+        ca.write_text(served if trusted == "its own" else issued.Authority().pem)
+        external["object_storage_ca_file"] = str(ca)
     inventory = Path(variants.inventory({**DCOR, **external}, tmp_path))
-    inside.run(NAME, ["mv", "/var/lib/ckan-deploy/minio", "/var/lib/ckan-deploy/not-ours"])
-    try:
-        inventory.write_text(inventory.read_text() + "object_storage = []\n")
-        with kept.unchanged():
-            done = harness.pyinfra("deploy.py", "-y", inventory=str(inventory))
-    finally:
-        inside.run(NAME, ["mv", "/var/lib/ckan-deploy/not-ours", "/var/lib/ckan-deploy/minio"])
+    inventory.write_text(inventory.read_text() + "object_storage = []\n")
+    with kept.unchanged():
+        done = harness.pyinfra("deploy.py", "-y", inventory=str(inventory))
     assert done.status == 1
     assert says in done.output
     assert "CKAN was not changed" in done.output
     assert "Traceback" not in done.output
-    assert inside.run(NAME, ["sha256sum", "/etc/ckan/default/ckan.ini"]).stdout == ini
+    assert inside.run(NAME, ["sh", "-ec", whole]).stdout == before
     assert portal_serves()
+    assert accepted(kept.secret("minio_secret_access_key")).startswith("[")
     harness.plan_and_apply(inventory=dcor)
 
 

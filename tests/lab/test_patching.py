@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-
 from lab import inside, mirror
+from tests import issued
 from tests.lab import harness, variants
 from tests.lab.smtp import sink
 from tests.lab.stage import NAME, Stage
@@ -89,12 +82,14 @@ def test_mail_arrives_and_everything_goes_when_it_is_switched_off(one_converged:
     one_converged.spoil()
     address = urlsplit(mirror.url()).hostname
     assert address
-    certificate, key = _certificate(address, tmp_path)
+    server = issued.self_signed(address)
+    certificate, key = server.write(tmp_path), tmp_path / "key.pem"
+    key.write_text(server.key)
     trust = "/etc/ssl/mail-test.pem"
-    inside.run(NAME, ["sh", "-c", f"cat > {trust}"], text=Path(certificate).read_text())
+    inside.run(NAME, ["sh", "-c", f"cat > {trust}"], text=server.chain)
     bare = one_converged.run("sh", "-c", _LEFT)
     environment = {**os.environ, "CKAN_DEPLOY_SECRET_PATCHING_SMTP_PASSWORD": PASSWORD}
-    with sink(address, certificate, key) as (port, received):
+    with sink(address, certificate, str(key)) as (port, received):
         data = {
             "patching_smtp_server": f"{address}:{port}",
             "patching_smtp_trust": trust,
@@ -136,26 +131,3 @@ _LEFT = (
     "msmtp msmtp-mta 2>/dev/null | grep ^ii; ls -d /etc/msmtp* /etc/apt/apt.conf.d/20auto-upgrades 2>/dev/null; "
     "find /etc/apt /etc/needrestart /etc/systemd/system/apt-daily* -name '*ckan-deploy*' | sort; true"
 )
-
-
-def _certificate(address: str, folder: Path) -> tuple[str, str]:
-    """Write a self-signed certificate for ADDRESS and its key; their paths."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
-    now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(names, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "mail.pem", folder / "mail.key"
-    paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return str(paths[0]), str(paths[1])

@@ -33,8 +33,7 @@ pytestmark = [
 def expected(stage: Stage) -> oracle.State:
     """The essence of the converged plain portal, with the administrators' tools and what is left of the host's mail.
 
-    Packages stay once they were wanted, or leave their configuration. Their accounts have the numbers and places of
-    the order in which a run installs them: the tools come first.
+    Packages stay once they were wanted, or leave their configuration.
     """
     stage.begin(stage.deployed(RELEASES[0]))
     stage.spoil()

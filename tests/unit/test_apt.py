@@ -55,6 +55,8 @@ fi
 command=
 for a in "$@"; do
   case "$a" in
+    -s) [ -e conflicting ] && sed 's/.*/Remv & [1]/' conflicting; exit 0;;
+    --no-remove) careful=yes;;
     install|update|remove) command=$a;;
     --reinstall) rm torn; rest=" $a";;
     -*|*=*) ;;
@@ -67,6 +69,10 @@ case $command in
   install)
     [ "$CKAN_DEPLOY_NO_START" = 1 ] || exit 98
     case $rest in *--reinstall*) exit 0;; esac
+    if [ -e conflicting ]; then
+      [ "$careful" = yes ] || {{ rm installed; exit 0; }}
+      echo "E: Packages need to be removed but remove is disabled." >&2; exit 100
+    fi
     for p in $rest; do grep -qw -- "$p" available || {{ echo "E: Unable to locate package $p" >&2; exit 100; }}; done
     for p in $rest; do echo "$p 1" >> installed; done;;
   remove) for p in $rest; do sed -i "/^$p /d" installed; done;;
@@ -124,6 +130,15 @@ def test_an_unknown_package_is_said(machine: Path) -> None:
     assert outcome.predicted
     assert outcome.failed
     assert "Unable to locate package ngnix" in outcome.output
+
+
+def test_nothing_is_removed_for_what_is_installed(machine: Path) -> None:
+    (machine / "conflicting").write_text("exim4-base\nexim4\n")
+    before = (machine / "installed").read_text()
+    outcome = apply(apt.packages, packages=["msmtp-mta", "nginx"])
+    assert outcome.failed
+    assert "msmtp-mta nginx cannot be installed beside exim4-base exim4; where" in outcome.output
+    assert (machine / "installed").read_text() == before
 
 
 def test_an_interrupted_dpkg_is_repaired_even_if_nothing_is_missing(machine: Path) -> None:

@@ -70,6 +70,7 @@ def test_other_hosts_know_nothing_of_it(store: SecretStore) -> None:
         ({"develop_refs": {"dcor_other": "1.0"}}, "must be a dictionary of refs, its keys of dcor_shared, "),
         ({"develop_refs": {"dcor_shared": "--upload-pack=x"}}, "develop_refs"),
         ({"develop_remote": "https://example.org/"}, "must be an address that git knows, without a slash at its end"),
+        ({"develop_remote": "https://user:token@git.example.org/dcor"}, "would be readable on the host"),
         ({"develop_remote": "--upload-pack=x:y"}, "must be an address that git knows"),
     ],
 )

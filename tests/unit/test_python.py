@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -209,6 +210,20 @@ def test_former_absent_keeps_what_is_in_use(tmp_path: Path) -> None:
     path.symlink_to("env.b")
     assert changed(python.former_absent, path=str(path))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["env", "env.b"]
+
+
+@pytest.mark.parametrize(("tenths", "ends"), [(10, True), (600, False)])
+def test_a_program_that_runs_from_the_former_one_gets_a_while_to_end(tmp_path: Path, tenths: int, ends: bool) -> None:
+    path, ended = tmp_path / "env", tmp_path / "ended"
+    for slot in "ab":
+        (tmp_path / f"env.{slot}").mkdir()
+    path.symlink_to("env.b")
+    shutil.copy("/bin/sh", tmp_path / "env.a/sh")
+    count = f"i=0; while [ $i -lt {tenths} ]; do sleep 0.1; i=$((i + 1)); done; echo done > {ended}"
+    with subprocess.Popen([tmp_path / "env.a/sh", "-c", count]):
+        assert changed(python.former_absent, path=str(path), seconds=4)
+    assert ended.exists() == ends
+    assert not (tmp_path / "env.a").exists()
 
 
 def test_member(wheels: Path, tmp_path: Path, owner: dict[str, Any]) -> None:

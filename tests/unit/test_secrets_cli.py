@@ -113,11 +113,13 @@ def test_the_whole_way(desk: Desk) -> None:
     assert [line.split()[0] for line in out.splitlines()] == [
         "ckan_secret_key",
         "ckan_smtp_password",
+        "ckan_sysadmin_password",
         "postgresql_password",
     ]
-    assert out.count("missing in inventory/secrets/production.toml: ") == 3
+    assert out.count("missing in inventory/secrets/production.toml: ") == 4
     out, err = desk.ok("generate")
-    assert "Made, in inventory/secrets/production.toml: ckan_secret_key, postgresql_password." in err
+    made = "ckan_secret_key, ckan_sysadmin_password, postgresql_password"
+    assert f"Made, in inventory/secrets/production.toml: {made}." in err
     assert "To be given by a person: the secret ckan_smtp_password is missing" in err
     assert "set inventory/production.py ckan_smtp_password`" in err and out == ""
     assert "Added ckan_smtp_password" in desk.ok("set", "ckan_smtp_password", text=VALUE)[1]
@@ -126,7 +128,7 @@ def test_the_whole_way(desk: Desk) -> None:
     assert desk.ok("generate")[1] == "No secret is missing.\n"
     assert desk.files() == before
     out, err = desk.ok("list")
-    assert [line.split("  ")[-1].strip() for line in out.splitlines()] == ["there"] * 3 + [
+    assert [line.split("  ")[-1].strip() for line in out.splitlines()] == ["there"] * 4 + [
         "there, but nothing needs it"
     ]
     assert err == "" and VALUE not in out
