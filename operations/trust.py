@@ -23,7 +23,7 @@ rm -f "$new"; cat -- "$@" > "$new"
 chown root:root "$new"; chmod 644 "$new"; sync "$new"; aside "$dest" "$new"; mv -fT "$new" "$dest"
 """
 )
-_LINK = 'set -e; test -d "${1%/*}"; ln -sfn "$2" "$3"; mv -fT "$3" "$1"'
+_LINK = ASIDE + 'set -e; test -d "${1%/*}"; ln -sfn "$2" "$3"; aside "$1" "$3"; mv -fT "$3" "$1"'
 
 
 @operation()
