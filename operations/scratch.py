@@ -10,16 +10,18 @@ from pyinfra.api import StringCommand, operation
 from facts.files import FileState
 from facts.scratch import Recorded
 from operations import foresight
-from operations.files import managed_as, script
+from operations.files import ASIDE, managed_as, script
 
 # The record is written before folders are made and after former ones are removed, so that a killed run loses none.
-_FOLDERS = r"""
+_FOLDERS = (
+    ASIDE
+    + r"""
 set -e; umask 022
+note() { sed '/^$/d' | sort -u > "$record.new"; aside "$record" "$record.new"; mv -fT "$record.new" "$record"; }
 record=$1; owner=$2; group=$3; shift 3
 mkdir -p "$(dirname "$record")"
 former=$(cat "$record" 2>/dev/null || :)
-{ printf '%s\n' "$former"; for path; do printf '%s\n' "$path"; done; } | sed '/^$/d' | sort -u > "$record.new"
-mv -f "$record.new" "$record"
+{ printf '%s\n' "$former"; for path; do printf '%s\n' "$path"; done; } | note
 printf '%s\n' "$former" | while IFS= read -r path; do
   keep=; for wanted; do [ "$path" != "$wanted" ] || keep=yes; done
   [ -n "$keep" ] || case $path in /?*) rm -rf --one-file-system -- "$path";; esac
@@ -29,8 +31,9 @@ for path; do
   mkdir -p "$path"; chown "$owner:$group" "$path"; chmod 0755 "$path"
 done
 if [ $# = 0 ]; then rm -f "$record"; rmdir "$(dirname "$record")" 2>/dev/null || :; exit; fi
-for path; do printf '%s\n' "$path"; done | sort -u > "$record.new"; mv -f "$record.new" "$record"
+for path; do printf '%s\n' "$path"; done | note
 """
+)
 
 
 @operation()

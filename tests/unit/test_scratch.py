@@ -29,3 +29,13 @@ def test_a_link_in_place_of_the_record_is_replaced(tmp_path: Path, owner: dict[s
     assert changed(scratch.folders, **where)
     assert not record.is_symlink()
     assert record.read_text() == f"{folder}\n"
+
+
+def test_a_folder_in_place_of_the_record_is_moved_aside(tmp_path: Path, owner: dict[str, Any]) -> None:
+    record, folder = tmp_path / "record", tmp_path / "folder"
+    where: dict[str, Any] = {"paths": [str(folder)], **owner, "record": str(record)}
+    record.mkdir()
+    (record / "precious").write_text("kept\n")
+    assert settle(scratch.folders, **where).changed
+    assert record.read_text() == f"{folder}\n"
+    assert [path.read_text() for path in tmp_path.glob("record.new.aside.*/precious")] == ["kept\n"]
