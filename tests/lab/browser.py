@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import time
@@ -31,8 +32,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
+from lab import network
+from tests.lab import desk
+
 CHROMIUM = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"
+PORT = 9515  # the driver's, on the person's own computer
 PACKAGES = {"chromium": CHROMIUM, "chromium-driver": DRIVER, "libnss3-tools": "/usr/bin/certutil"}
 PATIENCE = 120.0  # seconds that a page may take to show something
 LOADING = 300  # seconds that a page may take to load, the sending of a file included
@@ -84,16 +89,13 @@ def browser(fqdn: str, address: str, cafile: str | None) -> Generator[Browser, N
         downloads = home / "downloads"
         downloads.mkdir()
         _trust(home, cafile)
-        driver = _start(fqdn, address, home, downloads)
-        try:
+        with _driver(fqdn, address, home, downloads) as driver:
             window = Browser(driver, f"https://{fqdn}", downloads)
             try:
                 yield window
             except Exception as error:
                 error.add_note(window.keep(f"{type(error).__name__}-{time.strftime('%H%M%S')}"))
                 raise
-        finally:
-            driver.quit()
 
 
 def _trust(home: Path, cafile: str | None) -> None:
@@ -116,7 +118,36 @@ def _trust(home: Path, cafile: str | None) -> None:
             raise BrowserError(f"certutil cannot take {cafile}: {done.stderr.strip()}")
 
 
-def _start(fqdn: str, address: str, home: Path, downloads: Path) -> webdriver.Chrome:
+class _Elsewhere(Service):
+    """A driver that is started by others, at another address than this machine's own."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(executable_path=DRIVER)  # with a path, selenium's manager, which downloads one, is not asked
+        self._address = address
+
+    @property
+    def service_url(self) -> str:
+        """Where the driver is."""
+        return f"http://{self._address}:{PORT}"
+
+    def start(self) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection((self._address, PORT), timeout=5).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise BrowserError(f"{DRIVER} does not answer at {self.service_url}") from None
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Nothing: who started it ends it."""
+
+
+@contextmanager
+def _driver(fqdn: str, address: str, home: Path, downloads: Path) -> Generator[webdriver.Chrome, None, None]:
     options = Options()
     options.binary_location = CHROMIUM
     for flag in (
@@ -136,8 +167,7 @@ def _start(fqdn: str, address: str, home: Path, downloads: Path) -> webdriver.Ch
         },
     )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # Neither the person's own settings nor a proxy: the environment is made anew. With a path, selenium's own
-    # manager, which would download a driver, is not asked.
+    # Neither the person's own settings nor a proxy: the environment is made anew.
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(home),
@@ -145,10 +175,17 @@ def _start(fqdn: str, address: str, home: Path, downloads: Path) -> webdriver.Ch
         "LANG": "C.UTF-8",
         "no_proxy": "*",
     }
-    driver = webdriver.Chrome(options=options, service=Service(executable_path=DRIVER, env=environment))
-    driver.set_page_load_timeout(LOADING)
-    driver.set_script_timeout(PATIENCE)
-    return driver
+    lab = network.current()
+    assert lab, "the lab has no network: none of its hosts is up"
+    command = (DRIVER, f"--port={PORT}", f"--allowed-ips={lab.gateway}", "--log-level=WARNING")
+    with desk.running(command, environment) as there:
+        driver = webdriver.Chrome(options=options, service=_Elsewhere(there))
+        try:
+            driver.set_page_load_timeout(LOADING)
+            driver.set_script_timeout(PATIENCE)
+            yield driver
+        finally:
+            driver.quit()
 
 
 @dataclass(frozen=True)
