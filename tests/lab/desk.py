@@ -58,6 +58,8 @@ def _plug(pid: int, lab: network.Network, address: str, cable: str) -> None:
     system.run(["ip", "link", "add", cable, *mtu, "type", "veth", "peer", "name", "lab", *mtu, "netns", str(pid)])
     system.run(["ip", "link", "set", cable, "master", paths.bridge(), "up"])
     there = ("nsenter", "--target", str(pid), "--net", "ip")
+    # No address of IPv6's own, which would come a second after the link is up.
+    system.run([*there, "link", "set", "lab", "addrgenmode", "none"])
     system.run([*there, "address", "add", f"{address}/24", "dev", "lab"])
     for name in ("lo", "lab"):
         system.run([*there, "link", "set", name, "up"])

@@ -29,7 +29,7 @@ def test_a_person_sees_nothing_of_the_controllers_network(one_converged: Stage, 
     """Interfaces of other labs come and go there, at which a browser drops what it is loading."""
     portal = portal_of(one_converged, tmp_path)
     link = f"{paths.prefix()}other"  # `down` removes it should this be killed
-    come = f"ip link add {link} type dummy; ip address add 198.18.255.1/32 dev {link}; ip link set {link} up"
+    come = f"ip link add {link} type bridge; ip address add 198.18.255.1/32 dev {link}; ip link set {link} up"
     coming = subprocess.Popen(["sh", "-c", f"for i in $(seq 150); do {come}; sleep 0.1; ip link delete {link}; done"])
     try:
         with browser(portal.fqdn, portal.address, portal.cafile) as window:
