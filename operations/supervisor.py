@@ -67,7 +67,10 @@ def stop(s, programs, locks=()):
         except OSError:
             continue
         for name in os.listdir(fd):
-            os.unlink(name, dir_fd=fd)
+            try:
+                os.unlink(name, dir_fd=fd)
+            except OSError:  # a folder, or gone meanwhile
+                pass
 def reload(s):
     try:
         return s.reloadConfig()[0]
