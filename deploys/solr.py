@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from operations import apt, download, files, python, service, users
+from operations import apt, download, files, service, users, wheel
 from operations.text import render
 from settings.releases import Release
 from settings.solr import SolrSettings
@@ -59,7 +59,7 @@ def solr(settings: SolrSettings, release: Release) -> None:
             group="solr",
             mode=0o640,
         )
-    python.member(
+    wheel.member(
         name="Install CKAN's search schema",
         requirement=settings.schema_requirement,
         path="ckan/config/solr/schema.xml",

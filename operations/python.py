@@ -12,10 +12,9 @@ from packaging.utils import canonicalize_name
 from pyinfra import host
 from pyinfra.api import OperationValueError, StringCommand, operation
 
-from facts.files import FileState, leftover_path
 from facts.python import Environment
 from operations import foresight
-from operations.files import ASIDE, ROOM, managed_as, script
+from operations.files import ROOM, script
 
 # What builds packages that have no wheel, with what that needs itself.
 _TOOLS = ("packaging", "pip", "setuptools", "setuptools-scm", "typing-extensions", "wheel")
@@ -123,24 +122,6 @@ for slot in a b deb; do
 done
 """
 
-_MEMBER = (
-    ASIDE
-    + r"""
-set -e
-path=$1; dest=$2; new=$3; sha256=$4; owner=$5; mode=$6
-work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-cat > "$work/lock"
-python3 -m venv "$work/pip"
-"$work/pip/bin/python" -m pip --no-input --disable-pip-version-check -q download --require-hashes --no-deps \
-  --only-binary :all: -r "$work/lock" -d "$work/wheel"
-python3 -m zipfile -e "$work"/wheel/*.whl "$work/content"
-printf '%s  %s\n' "$sha256" "$work/content/$path" | sha256sum --check --quiet
-rm -f "$new"; cp "$work/content/$path" "$new"
-chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
-aside "$dest" "$new"; mv -fT "$new" "$dest"
-"""
-)
-
 
 def locked_versions(lock: str) -> dict[str, str]:
     """Return the names (normalised) and versions that the text of a lock file pins.
@@ -220,23 +201,3 @@ def former_absent(path: str, seconds: int = 60) -> Generator[StringCommand, None
         yield script(_FORMER_ABSENT, path, str(seconds))
     else:
         host.noop("there is no former environment")
-
-
-@operation()
-def member(
-    requirement: str, path: str, dest: str, sha256: str, owner: str = "root", group: str = "root", mode: int = 0o644
-) -> Generator[StringCommand, None, None]:
-    """Install one file out of a package's wheel, without installing the package.
-
-    + requirement: the package's line of a lock file: ``name==version --hash=sha256:…``
-    + path: of the file within the wheel
-    + dest: absolute path on the host
-    + sha256: of the file, compared with what is there and checked before it is put there
-    + owner, group, mode: of ``dest``
-    """
-    managed = managed_as(dest, owner, group)
-    if managed.state == FileState("regular file", mode, owner, group, sha256, None) and not managed.leftover:
-        host.noop(f"{dest} is as wanted")
-        return
-    foresight.will_touch(dest)
-    yield script(_MEMBER, path, dest, leftover_path(dest), sha256, f"{owner}:{group}", f"{mode:o}", stdin=requirement)

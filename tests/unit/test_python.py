@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pyinfra.api import OperationValueError
 
-from operations import python
+from operations import python, wheel
 from operations.python import locked_versions
 from tests.unit.converge import apply, changed, mode, shim
 
@@ -227,8 +227,8 @@ def test_a_program_that_runs_from_the_former_one_gets_a_while_to_end(tmp_path: P
 
 
 def test_member(wheels: Path, tmp_path: Path, owner: dict[str, Any]) -> None:
-    (wheel,) = wheels.glob("iniconfig-*.whl")
-    content = zipfile.ZipFile(wheel).read("iniconfig/exceptions.py")
+    (archive,) = wheels.glob("iniconfig-*.whl")
+    content = zipfile.ZipFile(archive).read("iniconfig/exceptions.py")
     digest = hashlib.sha256(content).hexdigest()
     dest = tmp_path / "schema.xml"
 
@@ -236,15 +236,15 @@ def test_member(wheels: Path, tmp_path: Path, owner: dict[str, Any]) -> None:
         arguments = {"requirement": requirement, "path": "iniconfig/exceptions.py", "dest": str(dest), "mode": 0o640}
         return {**arguments, "sha256": sha256, **owner}
 
-    assert changed(python.member, **member(digest))
+    assert changed(wheel.member, **member(digest))
     assert (dest.read_bytes(), mode(dest)) == (content, 0o640)
     dest.write_text("drift")
-    wrong_wheel = apply(python.member, **member(digest, line("iniconfig==2.1.0", "0" * 64)))
+    wrong_wheel = apply(wheel.member, **member(digest, line("iniconfig==2.1.0", "0" * 64)))
     assert wrong_wheel.predicted
     assert wrong_wheel.failed
-    assert apply(python.member, **member("0" * 64)).failed
+    assert apply(wheel.member, **member("0" * 64)).failed
     assert dest.read_text() == "drift"
-    assert changed(python.member, **member(digest))
+    assert changed(wheel.member, **member(digest))
     assert dest.read_bytes() == content
     assert sorted(p.name for p in tmp_path.iterdir()) == ["schema.xml", "shims"]
 
