@@ -20,6 +20,7 @@ from operations.files import script
 # process that made it, into a file that was private from the start.
 _SYSADMIN = r"""
 import json, os, sys
+os.umask(0o022)  # for the folders of uploads that CKAN makes
 ini, wanted = sys.argv[1], json.loads(sys.stdin.readline())
 from ckan.cli import load_config
 from ckan.config.middleware import make_app

@@ -30,6 +30,12 @@ def test_the_second_run_changes_nothing(converged: Stage) -> None:
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
+def test_folders_that_ckan_made_meanwhile_are_as_it_makes_them(converged: Stage) -> None:
+    """Else `dcor inspect` has something to change."""
+    find = "find /var/lib/ckan/default/storage -mindepth 1 -type d -printf '%m %u\\n'"
+    assert set(converged.run("sh", "-c", find).splitlines()) == {"755 www-data"}
+
+
 def test_no_secret_leaves_its_place(converged: Stage) -> None:
     """Not in pyinfra's output at its most talkative, not on the host outside the files that hold it."""
     converged.spoil()
