@@ -69,7 +69,7 @@ def preflight(settings: HostSettings) -> Release:
 
 
 def _left_behind(settings: CkanSettings) -> str:
-    """Say so when the portal would go from a database with data to an empty one; empty when it would not."""
+    """Say so when the portal would go from a database with data to one without them; empty when it would not."""
     old = host.get_fact(Location, ini=INI)
     if old in ("", settings.database_location, settings.database_leave_behind):
         return ""
@@ -86,23 +86,26 @@ def _left_behind(settings: CkanSettings) -> str:
         role=settings.database_role,
         _stdin=StringIO(f"{settings.database_password.unmask()}\n"),
     )
-    if not new.empty:
+    if there.answers and new.answers and new.succeeds(there):
         return ""
     return (
-        f"its database would become {settings.database_location}, which {_is_empty(new)}, while the present one, "
+        f"its database would become {settings.database_location}, which {_would_be(new)}, while the present one, "
         f"{old}, {_holds(there)}; move the data as docs/services.md has it, or "
         f'leave the old one behind with ckan_database_leave_behind = "{old}"'
     )
 
 
-def _is_empty(new: HoldingsState) -> str:
-    return "holds nothing" if new.answers else "does not answer or does not exist yet"
+def _would_be(new: HoldingsState) -> str:
+    if not new.answers:
+        return "does not answer or does not exist yet"
+    return "holds nothing" if new.empty else _holds(new)
 
 
-def _holds(old: HoldingsState) -> str:
-    if not old.answers:
+def _holds(state: HoldingsState) -> str:
+    if not state.answers:
         return "does not answer, so that nobody can tell what it holds"
-    return f"holds {old.datasets} datasets, {old.groups} groups and organizations, and {old.users} users"
+    last = f", last changed at {state.newest[:19]} UTC" if state.newest else ""
+    return f"holds {state.datasets} datasets{last}, {state.groups} groups and organizations, and {state.users} users"
 
 
 def _supported() -> str:

@@ -27,7 +27,7 @@ except (configparser.Error, ValueError):
 _HOLDINGS = r"""
 import configparser, json, sys
 ini, host, port, name, role, *ours = sys.argv[1:]
-answer = {"answers": False, "datasets": 0, "groups": 0, "users": 0}
+answer = {"answers": False, "datasets": 0, "groups": 0, "users": 0, "newest": ""}
 try:
     import psycopg2
     if role:
@@ -43,15 +43,17 @@ try:
         answer["answers"] = 'database "' in str(error) and "does not exist" in str(error)
         raise
     cursor = connection.cursor()
-    def count(table, query, *arguments):
+    def ask(table, query, *arguments):
         cursor.execute("select to_regclass(%s)", ("public." + table,))
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute(query, arguments)
         return cursor.fetchone()[0]
-    answer["datasets"] = count("package", "select count(*) from package")
-    answer["groups"] = count("group", 'select count(*) from "group"')
-    answer["users"] = count("user", 'select count(*) from "user" where name <> all(%s)', ours)
+    answer["datasets"] = ask("package", "select count(*) from package")
+    answer["groups"] = ask("group", 'select count(*) from "group"')
+    answer["users"] = ask("user", 'select count(*) from "user" where name <> all(%s)', ours)
+    form = "YYYY-MM-DD HH24:MI:SS.US"
+    answer["newest"] = ask("package", "select to_char(max(metadata_modified), %s) from package", form) or ""
     answer["answers"] = True
 except Exception:
     pass
@@ -63,18 +65,26 @@ print(json.dumps(answer))
 class HoldingsState(Value):
     """What a database holds of CKAN's; ``answers``: it could be looked into, or its server says that it is not there.
 
-    ``users`` are those besides the asked-for names.
+    ``users`` are those besides the asked-for names; ``newest``: when a dataset was last changed (UTC, as
+    "2026-01-31 12:00:00.000000"), "" for none.
     """
 
     answers: bool = False
     datasets: int = 0
     groups: int = 0
     users: int = 0
+    newest: str = ""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing that somebody made."""
         return not (self.datasets or self.groups or self.users)
+
+    def succeeds(self, former: HoldingsState) -> bool:
+        """Whether nothing that FORMER holds seems to be missing here, as after a move of all data."""
+        ours = (self.datasets, self.groups, self.users)
+        theirs = (former.datasets, former.groups, former.users)
+        return all(here >= there for here, there in zip(ours, theirs, strict=True)) and self.newest >= former.newest
 
 
 class Location(FactBase[str]):

@@ -105,7 +105,7 @@ class CkanSettings(Component):
     )
     database_leave_behind: str = configured(
         "",
-        "Former database, to let the portal go on with an empty one and leave that one behind",
+        "Former database, to leave it behind although the new one does not hold its data",
         allowed="host:port/name, or empty",
         example="127.0.0.1:5432/ckan_default",
         pattern=r"^(\S+:[0-9]+/\S+)?$",
