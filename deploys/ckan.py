@@ -73,7 +73,9 @@ def ckan(
     for folder in ("/etc/ckan", CONFIGURATION):
         files.directory(name=f"Make {folder}", path=folder)
     files.directory(name=f"Make {LOGS}", path=LOGS, owner="www-data", group="adm")
-    for folder in ("/var/lib/ckan", settings.storage, settings.webassets_path):
+    # CKAN itself makes these two when it needs them; `dcor inspect` wants them to be there.
+    of_dcor = (f"{settings.storage}/resources", f"{settings.storage}/storage") if dcor else ()
+    for folder in ("/var/lib/ckan", settings.storage, *of_dcor, settings.webassets_path):
         files.directory(
             name=f"Make {folder}",
             path=folder,

@@ -21,8 +21,6 @@ _SCRATCH = "/var/lib/ckan-deploy/dcor/scratch"
 @deploy("DCOR")
 def dcor(settings: DcorSettings, ckan: CkanSettings) -> None:
     """Have all in place that `dcor inspect` would otherwise make or change."""
-    for folder in (f"{ckan.storage}/resources", f"{ckan.storage}/storage"):
-        files.directory(name=f"Make {folder}", path=folder, owner="www-data", group="www-data")
     if settings.scratch_path not in settings.mounts:  # then it belongs to whoever made the disk
         files.directory(name="Make the scratch folder", path=settings.scratch_path)
     scratch.folders(
