@@ -31,7 +31,7 @@ MINIO_RESTARTS = [
 ]
 CKAN_TRUSTS_ANOTHER = [
     "Object storage | Install the private CA of the object storage",
-    "Object storage | Trust the object storage's certificate",
+    "CKAN | Object storage | Trust the object storage's certificate",
     "uWSGI | Run CKAN with its newest code and configuration",
     "Workers | Run the workers with their newest code and configuration",
 ]
