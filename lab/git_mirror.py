@@ -33,16 +33,8 @@ REAL = "https://github.com/DCOR-dev/"  # whose place the mirror takes for the la
 BRANCH = "master"
 LOCK = Path(__file__).resolve().parent.parent / "locks" / "dcor-py3.12.txt"
 OLDER = Path(__file__).with_name("git_older.txt")
-NAMES = (
-    "dcor_shared",
-    "ckanext-dc_log_view",
-    "ckanext-dc_serve",
-    "ckanext-dc_view",
-    "ckanext-dcor_depot",
-    "ckanext-dcor_schemas",
-    "ckanext-dcor_theme",
-    "dcor_control",
-)
+# As their repositories are named.
+NAMES = tuple(re.findall(r"^(ckanext-\w+|dcor_\w+)==", LOCK.with_name("dcor.in").read_text(), re.MULTILINE))
 _RECIPE = "1"  # another one has the repositories made anew
 _DATE = "2025-01-01T00:00:00 +0000"
 _PACKED = ("PKG-INFO", "*.egg-info")  # what packing adds; so is a setup.cfg with nothing but this:
