@@ -28,7 +28,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 # What asserts for several tests says what it found, too.
-pytest.register_assert_rewrite(*(f"tests.lab.{name}" for name in ("acceptance", "convergence", "faults", "harness")))
+pytest.register_assert_rewrite(
+    *(f"tests.lab.harness.{name}" for name in ("acceptance", "convergence", "deploy", "faults"))
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

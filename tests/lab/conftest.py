@@ -26,9 +26,9 @@ os.environ["CKAN_DEPLOY_LAB"] = "-".join(
 os.environ["CKAN_DEPLOY_TEST_SEED"] = os.environ.get("CKAN_DEPLOY_TEST_SEED") or str(random.randrange(10**6))
 
 from lab import state
-from tests.lab import kept, summary
-from tests.lab.acceptance import Portal
-from tests.lab.stage import FQDN, NAME, RELEASES, Stage
+from tests.lab.harness import secret_store, summary
+from tests.lab.harness.acceptance import Portal
+from tests.lab.harness.portal_host import FQDN, NAME, RELEASES, PortalHost
 
 HERE = Path(__file__).parent
 # Groups of tests that take long, the longest first.
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(item: pytest.Item) -> tuple[int, int]:
     """Where ITEM comes: what deploys the releases, then what takes longest, so that no worker waits at the end."""
-    if "stage" not in _fixtures(item):
+    if "portal_host" not in _fixtures(item):
         return 2, 0
     group = _group(item)
     return (1, LONGEST.index(group) if group in LONGEST else len(LONGEST)) if _long(item) else (0, 0)
@@ -65,7 +65,7 @@ def _place(item: pytest.Item) -> tuple[int, int]:
 
 def _group(item: pytest.Item) -> str:
     """Name of what ITEM shares with other tests: a deployed release, or what its module makes."""
-    if "stage" in _fixtures(item) and not _long(item):
+    if "portal_host" in _fixtures(item) and not _long(item):
         return str(_parameters(item).get("release", RELEASES[0]))
     return f"{item.path.stem} {_parameters(item).get('made', '')}".strip()
 
@@ -102,8 +102,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def portal_host() -> Iterator[PortalHost]:
+    made = PortalHost()
     made.open()
     yield made
     made.close()
@@ -116,33 +116,33 @@ def release(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def converged(stage: Stage, release: str) -> Stage:
-    """A converged portal on each release in turn. A test that changes the host calls ``spoil``."""
-    stage.keep(stage.deployed(release))
-    return stage
+def converged(portal_host: PortalHost, release: str) -> PortalHost:
+    """A converged portal on each release in turn. A test that changes the host calls ``mark_changed``."""
+    portal_host.ensure(portal_host.deployed(release))
+    return portal_host
 
 
 @pytest.fixture
-def one_converged(stage: Stage) -> Stage:
+def one_converged(portal_host: PortalHost) -> PortalHost:
     """A converged portal on the first release, for what does not depend on it."""
-    stage.keep(stage.deployed(RELEASES[0]))
-    return stage
+    portal_host.ensure(portal_host.deployed(RELEASES[0]))
+    return portal_host
 
 
 @pytest.fixture
-def portal(converged: Stage, tmp_path: Path) -> Portal:
+def portal(converged: PortalHost, tmp_path: Path) -> Portal:
     """The portal as its users see it."""
     return portal_of(converged, tmp_path)
 
 
-def portal_of(stage: Stage, tmp_path: Path) -> Portal:
+def portal_of(portal_host: PortalHost, tmp_path: Path) -> Portal:
     """Return the portal that stands on the STAGE, its certificate below TMP_PATH."""
     cafile = tmp_path / "portal.pem"
-    cafile.write_text(stage.read(f"/etc/ssl/certs/{FQDN}.cert"))
+    cafile.write_text(portal_host.read(f"/etc/ssl/certs/{FQDN}.cert"))
     return Portal(
         fqdn=FQDN,
         address=state.host(NAME).address,
         cafile=str(cafile),
         sysadmin="admin",
-        password=kept.secret("ckan_sysadmin_password"),
+        password=secret_store.secret("ckan_sysadmin_password"),
     )

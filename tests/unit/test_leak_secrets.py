@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from settings.host import secrets_declared
-from tests.lab import leak_secrets
-from tests.lab.leaks import forms
+from tests.lab.harness import leak_secrets
+from tests.lab.harness.leaks import forms
 
 INVENTORY = """
 portal = [("portal", {"address": "198.51.100.10"})]

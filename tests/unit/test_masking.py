@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settings import masking
-from tests.lab.leaks import forms  # what the lab looks for, written independently of what is masked
+from tests.lab.harness.leaks import forms  # what the lab looks for, written independently of what is masked
 
 SECRET = """a+b %4d1/"'$HOME\\&;<~"""
 PROGRAM = """

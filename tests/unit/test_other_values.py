@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin
 
-from tests.lab import other_values, steps
-from tests.lab.other_values import OTHER, OTHER_DCOR, OTHER_EXTERNAL, OTHER_MINIO, SECRETS
+from tests.lab.harness import other_values, setting_steps
+from tests.lab.harness.other_values import OTHER, OTHER_DCOR, OTHER_EXTERNAL, OTHER_MINIO, SECRETS
 
 
 def _only_one_value(annotation: Any) -> bool:
@@ -30,15 +30,15 @@ def test_each_setting_has_another_value() -> None:
 
 
 def test_each_of_them_is_in_a_batch() -> None:
-    def covered(batches: list[steps.Step]) -> set[str]:
+    def covered(batches: list[setting_steps.Step]) -> set[str]:
         return {name for step in batches for name in (*step.data, *step.secrets)}
 
-    assert covered(steps.batches(OTHER)) == {*OTHER, *SECRETS}
-    of_dcor = covered(steps.dcor_batches({}))
+    assert covered(setting_steps.batches(OTHER)) == {*OTHER, *SECRETS}
+    of_dcor = covered(setting_steps.dcor_batches({}))
     assert of_dcor >= {*OTHER_DCOR, *OTHER_MINIO, *OTHER_EXTERNAL}
     assert of_dcor >= {*other_values.SECRETS_MINIO, *other_values.SECRETS_EXTERNAL}
 
 
 def test_each_of_them_is_changed_alone() -> None:
-    single = [name for step in steps.singles(OTHER) for name in (*step.data, *step.secrets)]
+    single = [name for step in setting_steps.singles(OTHER) for name in (*step.data, *step.secrets)]
     assert {*OTHER, *SECRETS} == set(single)

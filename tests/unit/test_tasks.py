@@ -1,4 +1,4 @@
-"""What tasks write on the operator's machine; what they do on a host is in tests/lab/test_access.py."""
+"""What tasks write on the operator's machine; what they do on a host is in tests/lab/portal/test_access.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,115 @@
+"""What dead runs and interrupted tools leave on a host does not stop the next run, and is gone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab.harness import faults, oracle
+from tests.lab.harness.convergence import converges
+from tests.lab.harness.portal_host import NAME, PortalHost
+
+pytestmark = pytest.mark.guarantee
+
+LONG = 3600  # seconds: longer than all else
+INSTALL = "Base | Install base packages"
+
+
+def interrupted_dpkg(portal_host: PortalHost) -> None:
+    """Kill dpkg while it works, until it has something to be repaired."""
+    portal_host.run("sh", "-c", _KILL_DPKG)
+    assert portal_host.run("sh", "-c", "dpkg --audit; ls /var/lib/dpkg/updates").strip()
+
+
+_KILL_DPKG = """
+for delay in 0.1 0.2 0.3 0.4 0.5 0.7 0.9 0.1 0.2 0.3 0.4; do
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y install --reinstall openssl curl >/dev/null 2>&1 &
+  until pgrep -f '^/usr/bin/dpkg .*--unpack' >/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+  sleep "$delay"; pkill -KILL -x dpkg; wait
+  [ -z "$(dpkg --audit)$(ls /var/lib/dpkg/updates)" ] || exit 0
+done
+exit 1
+"""
+
+
+def half_an_environment(portal_host: PortalHost) -> None:
+    """Leave what a power cut in the first build leaves: a slot without its link, packages missing."""
+    portal_host.run(
+        "sh", "-c", "rm /usr/lib/ckan/default; rm -rf /usr/lib/ckan/default.?/lib/python3*/site-packages/[b-s]*"
+    )
+
+
+def core_without_schema(portal_host: PortalHost) -> None:
+    """Solr runs, its core does not."""
+    core = "/var/solr/data/ckan"
+    portal_host.run(
+        "sh", "-c", f"systemctl stop solr; rm -r {core}/conf/schema.xml {core}/data; systemctl --no-block start solr"
+    )
+
+
+def half_written_files(portal_host: PortalHost) -> None:
+    """Leave successors that were never renamed, and a site that was being checked."""
+    portal_host.run("sh", "-c", _HALF_WRITTEN)
+
+
+_HALF_WRITTEN = """
+set -e
+for file in /etc/ckan/default/ckan.ini /etc/redis/redis.conf /etc/nginx/sites-enabled/ckan /usr/bin/ckan \
+    /var/solr/data/ckan/conf/schema.xml /etc/systemd/system/solr.service; do
+  head -c 100 "$file" > "$(dirname "$file")/.$(basename "$file").ckan-deploy"
+done
+site=/etc/nginx/sites-enabled/ckan
+cp -p $site /etc/nginx/sites-enabled/.ckan.ckan-deploy.old
+echo 'no_such_directive on;' >> $site
+"""
+
+
+def half_a_download(portal_host: PortalHost) -> None:
+    """Leave a download and an unpacked folder that were not finished."""
+    portal_host.run("sh", "-c", _HALF_A_DOWNLOAD)
+
+
+_HALF_A_DOWNLOAD = """
+set -e
+cd /var/cache/ckan-deploy; for file in solr-*.tgz; do head -c 1000000 "$file" > "$file.part"; rm "$file"; done
+cd /opt; for folder in solr-*; do mv "$folder" "$folder.new"; rm -r "$folder.new/server"; done
+"""
+
+LEFTOVERS: list[Callable[[PortalHost], None]] = [
+    half_written_files,
+    core_without_schema,
+    half_an_environment,
+    half_a_download,
+    interrupted_dpkg,
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "leftovers" in metafunc.fixturenames:
+        long = metafunc.config.getoption("--long")
+        sets = [[leftover] for leftover in LEFTOVERS] if long else [LEFTOVERS]
+        ids = [leftover.__name__ for leftover in LEFTOVERS] if long else ["all at once"]
+        metafunc.parametrize("leftovers", sets, ids=ids)
+
+
+def test_leftovers_are_made_up_for(one_converged: PortalHost, leftovers: list[Callable[[PortalHost], None]]) -> None:
+    expected = oracle.essence(oracle.snapshot(NAME))
+    one_converged.mark_changed()
+    for leftover in leftovers:
+        leftover(one_converged)
+    converges(expected)
+
+
+def test_a_held_dpkg_lock_is_waited_for(one_converged: PortalHost) -> None:
+    one_converged.mark_changed()
+    before = oracle.essence(oracle.snapshot(NAME))
+    one_converged.run("dpkg", "--remove", "--force-depends", "logrotate")
+    faults.hold_dpkg(LONG)
+    run = faults.Watched()
+    run.began(INSTALL)
+    faults.wait_until_running("^sleep 2$", run, INSTALL)  # between two attempts
+    faults.release_dpkg()
+    assert run.end() == 0, run.tail()
+    assert [step.name for step in run.steps if step.result == "Success"] == [INSTALL]
+    assert oracle.difference(before, oracle.essence(oracle.snapshot(NAME))) == []

@@ -1,0 +1,69 @@
+"""The plan is exact, and the second run changes nothing: on each release, with everything real."""
+
+from __future__ import annotations
+
+from lab import state
+from tests.lab.harness import deploy, oracle, secret_store
+from tests.lab.harness.portal_host import NAME, PortalHost
+
+
+def test_the_plan_of_a_bare_host_is_what_the_run_changes(portal_host: PortalHost, release: str) -> None:
+    portal_host.deployed(release)
+    assert portal_host.planned[release] == portal_host.changed[release]
+    assert len(portal_host.changed[release]) > 50
+
+
+def test_a_dry_run_changes_nothing_on_a_bare_host(portal_host: PortalHost, release: str) -> None:
+    portal_host.deployed(release)
+    portal_host.restore(f"bare-{release}")
+    before = oracle.snapshot(NAME)
+    assert deploy.plan()[NAME] == portal_host.planned[release]
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+
+
+def test_the_second_run_changes_nothing(converged: PortalHost) -> None:
+    before = oracle.snapshot(NAME)
+    assert before["units"]["solr.service"]["MainPID"] != "0"
+    assert deploy.plan() == {}
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    assert deploy.apply() == {}
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+
+
+def test_folders_that_ckan_made_meanwhile_are_as_it_makes_them(converged: PortalHost) -> None:
+    """Else `dcor inspect` has something to change."""
+    find = "find /var/lib/ckan/default/storage -mindepth 1 -type d -printf '%m %u\\n'"
+    assert set(converged.run("sh", "-c", find).splitlines()) == {"755 www-data"}
+
+
+def test_no_secret_leaves_its_place(converged: PortalHost) -> None:
+    """Not in pyinfra's output at its most talkative, not on the host outside the files that hold it."""
+    converged.mark_changed()
+    secrets = secret_store.secrets()
+    assert {"ckan_secret_key", "ckan_sysadmin_password", "postgresql_password"} <= secrets.keys()
+    secrets["an old one"] = "a-secret-of-former-times"
+    secrets["the store's key"] = (state.secrets_path() / "identity").read_text().strip()
+    converged.run(
+        "sed", "-i", f"s/^SECRET_KEY = .*/SECRET_KEY = {secrets['an old one']}/", "/etc/ckan/default/ckan.ini"
+    )
+    done = deploy.pyinfra("deploy.py", "-y", "--diff", "-vvv", "--debug")
+    assert done.status == 0, done.output[-2000:]
+    assert "only the value of a secret changes" in done.output, "the diff of ckan.ini was not shown"
+    for name, secret in secrets.items():
+        assert secret not in done.output, f"{name} is in pyinfra's output"
+        # Where the journal, logs, /tmp and world-readable files are looked through, the host's own grep is told the
+        # secret on standard input.
+        places = "/etc /var/log /tmp /run /usr/bin /usr/lib/ckan/default/ckan-deploy.lock /var/lib/ckan-deploy /root"
+        command = f"grep -rlFf - {places} 2>/dev/null; true"
+        found = set(_run_with_input(command, secret).split())
+        nowhere = ("ckan_sysadmin_password", "the store's key")
+        allowed = {"/etc/ckan/default/ckan.ini"} if name not in nowhere else set()
+        assert found <= allowed, f"{name} is in {found - allowed}"
+        assert secret not in converged.run("journalctl", "--no-pager", "-q"), f"{name} is in the journal"
+    assert converged.run("stat", "-c", "%a %U %G", "/etc/ckan/default/ckan.ini").split() == ["640", "root", "www-data"]
+
+
+def _run_with_input(command: str, text: str) -> str:
+    from lab import inside
+
+    return inside.run(NAME, ["sh", "-c", command], text=text + "\n").stdout
