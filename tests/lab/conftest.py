@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,80 +25,75 @@ os.environ["CKAN_DEPLOY_LAB"] = "-".join(
 # All workers collect the same tests, so they must draw the same.
 os.environ["CKAN_DEPLOY_TEST_SEED"] = os.environ.get("CKAN_DEPLOY_TEST_SEED") or str(random.randrange(10**6))
 
-from lab import state
-from tests.lab.harness import secret_store, summary
+from tests.lab.harness import selection, summary, unchanged
 from tests.lab.harness.acceptance import Portal
-from tests.lab.harness.portal_host import FQDN, NAME, RELEASES, PortalHost
+from tests.lab.harness.deployments import Deployment
+from tests.lab.harness.portal_host import PortalHost, portal_of
 
 HERE = Path(__file__).parent
-# Groups of tests that take long, the longest first.
-LONGEST = (
-    "test_drift",
-    "test_leaks",
-    "test_split",
-    "test_plan_exact",
-    "test_split apart",
-    "test_split together",
-    "test_killed",
-    "test_leftovers",
-)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for a deployment gets those that its module names; see harness/deployments.py."""
+    if "deployment" in metafunc.fixturenames:
+        found = selection.of_item(metafunc.definition)
+        metafunc.parametrize("deployment", found, ids=map(str, found))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture, those of the module included."""
+    selection.choose(item)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything here needs root and namespaces; what begins from the same hosts goes to the same worker."""
-    ours = [item for item in items if HERE in item.path.parents]
-    for item in ours:
-        item.add_marker(pytest.mark.lab)
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    places = {id(item): _place(item) for item in ours}
-    items.sort(key=lambda item: places.get(id(item), (0, 0)))
+    selection.select(config, items, [item for item in items if HERE in item.path.parents])
+    places = {}
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.xdist_group(selection.group(item)))
+            places[id(item)] = selection.place(item)
+    items.sort(key=lambda item: places.get(id(item), (0, 0, "")))
 
 
-def _place(item: pytest.Item) -> tuple[int, int]:
-    """Where ITEM comes: what deploys the releases, then what takes longest, so that no worker waits at the end."""
-    if "portal_host" not in _fixtures(item):
-        return 2, 0
-    group = _group(item)
-    return (1, LONGEST.index(group) if group in LONGEST else len(LONGEST)) if _long(item) else (0, 0)
+# --- what is printed at the end --------------------------------------------------------------------------------------
 
 
-def _group(item: pytest.Item) -> str:
-    """Name of what ITEM shares with other tests: a deployed release, or what its module makes."""
-    if "portal_host" in _fixtures(item) and not _long(item):
-        return str(_parameters(item).get("release", RELEASES[0]))
-    return f"{item.path.stem} {_parameters(item).get('made', '')}".strip()
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count what the lab's own tests did; with workers this is called for all of them."""
+    if f"/{selection.ITSELF}/" in report.nodeid:
+        unchanged.COUNTS["passed"] += report.passed and report.when == "call"
+        unchanged.COUNTS["failed"] += report.failed
 
 
-def _long(item: pytest.Item) -> bool:
-    return item.get_closest_marker("guarantee") is not None
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
-
-
-def _parameters(item: pytest.Item) -> dict[str, Any]:
-    callspec = getattr(item, "callspec", None)
-    return callspec.params if callspec else {}
-
-
+@pytest.hookimpl(trylast=True)  # after xdist has heard of its workers' ends
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker sends what it wants to be printed at the end."""
+    """A worker sends what it wants to be printed at the end; the other process notes that the lab works."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["summary"] = summary.LINES
+        session.config.workeroutput["itself"] = unchanged.COUNTS["wanted"]
+    elif unchanged.COUNTS["wanted"] == unchanged.COUNTS["passed"] > 0 == unchanged.COUNTS["failed"]:
+        unchanged.passed()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """A worker has ended; a crashed one says nothing."""
-    summary.LINES.extend(getattr(node, "workeroutput", {}).get("summary", []))
+    output = getattr(node, "workeroutput", {})
+    summary.LINES.extend(output.get("summary", []))
+    unchanged.COUNTS["wanted"] = max(unchanged.COUNTS["wanted"], output.get("itself", 0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how much was looked at."""
-    for line in summary.LINES:
+    """Print how much was looked at, and what was not run."""
+    for line in dict.fromkeys(summary.LINES):
         terminalreporter.write_line(line)
+
+
+# --- the portal ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -109,40 +104,33 @@ def portal_host() -> Iterator[PortalHost]:
     made.close()
 
 
-@pytest.fixture(scope="session", params=RELEASES)
-def release(request: pytest.FixtureRequest) -> str:
-    """Each release in turn; pytest groups the tests by it, so that each is deployed once."""
-    return str(request.param)
+@pytest.fixture(scope="module")
+def _one_life(portal_host: PortalHost) -> Iterator[None]:
+    """The tests of a module share a host; the last one's end is the converged state again."""
+    yield
+    portal_host.assert_converged()
 
 
 @pytest.fixture
-def converged(portal_host: PortalHost, release: str) -> PortalHost:
-    """A converged portal on each release in turn. A test that changes the host calls ``mark_changed``."""
-    portal_host.ensure(portal_host.deployed(release))
+def converged(portal_host: PortalHost, deployment: Deployment, _one_life: None) -> PortalHost:
+    """A converged portal, which the test leaves as it was, or calls ``mark_changed``."""
+    portal_host.ensure(portal_host.deployed(deployment))
     return portal_host
 
 
-@pytest.fixture
-def one_converged(portal_host: PortalHost) -> PortalHost:
-    """A converged portal on the first release, for what does not depend on it."""
-    portal_host.ensure(portal_host.deployed(RELEASES[0]))
-    return portal_host
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed leaves its host in no known state."""
+    report = yield
+    host = getattr(item, "funcargs", {}).get("portal_host")
+    if report.failed and isinstance(host, PortalHost):
+        host.mark_changed()
+    return report
 
 
 @pytest.fixture
 def portal(converged: PortalHost, tmp_path: Path) -> Portal:
     """The portal as its users see it."""
-    return portal_of(converged, tmp_path)
-
-
-def portal_of(portal_host: PortalHost, tmp_path: Path) -> Portal:
-    """Return the portal that stands on the STAGE, its certificate below TMP_PATH."""
-    cafile = tmp_path / "portal.pem"
-    cafile.write_text(portal_host.read(f"/etc/ssl/certs/{FQDN}.cert"))
-    return Portal(
-        fqdn=FQDN,
-        address=state.host(NAME).address,
-        cafile=str(cafile),
-        sysadmin="admin",
-        password=secret_store.secret("ckan_sysadmin_password"),
-    )
+    return portal_of(tmp_path)

@@ -15,9 +15,12 @@ from lab import deb_build, inside, mirror
 from settings.locks import schema
 from tests.lab.harness import deploy, faults, oracle
 from tests.lab.harness.convergence import differing
-from tests.lab.harness.portal_host import NAME, RELEASES, PortalHost
+from tests.lab.harness.deployments import CKAN
+from tests.lab.harness.portal_host import NAME, PortalHost
 
-RELEASE = RELEASES[0]
+pytestmark = [pytest.mark.guarantee("package"), pytest.mark.portal("ckan")]
+
+RELEASE = CKAN.release
 VERSION = schema()["version"]
 DEB = ("--data", "ckan_source=deb")
 ENVIRONMENT = "/usr/lib/ckan/default"
@@ -87,8 +90,8 @@ def answers(portal_host: PortalHost) -> bool:
     return f'"ckan_version": "{VERSION}"' in inside.run(NAME, command, check=False).stdout
 
 
-def test_to_the_package_to_another_and_back(one_converged: PortalHost, package: Path, packed: list[Path]) -> None:
-    portal_host = one_converged
+def test_to_the_package_to_another_and_back(converged: PortalHost, package: Path, packed: list[Path]) -> None:
+    portal_host = converged
     portal_host.mark_changed()
     before = oracle.essence(oracle.snapshot(NAME))
 
@@ -138,20 +141,18 @@ def test_to_the_package_to_another_and_back(one_converged: PortalHost, package: 
     assert oracle.difference(before, after) == []
 
 
-@pytest.mark.guarantee
 def test_the_plan_of_a_bare_host_is_what_the_run_changes(portal_host: PortalHost, package: Path) -> None:
-    portal_host.deployed(RELEASE)
-    portal_host.restore(f"bare-{RELEASE}")
+    portal_host.deployed(CKAN)
+    portal_host.restore(CKAN.bare)
     assert "CKAN | Build CKAN's environment" in deploy.plan_and_apply(*DEB)[NAME]
     assert deploy.apply(*DEB) == {}
     holds_the_package(portal_host, f"{VERSION}-{RELEASE}")
 
 
-@pytest.mark.guarantee
 @pytest.mark.parametrize("moment", [r"^dpkg .*--install", r"bin/python -m pip .*install"], ids=["dpkg", "pip"])
-def test_a_power_cut_while_it_is_built(one_converged: PortalHost, package: Path, moment: str) -> None:
+def test_a_power_cut_while_it_is_built(converged: PortalHost, package: Path, moment: str) -> None:
     """The old portal comes up again; what dpkg had half done stops nothing, and is made up for by the next run."""
-    portal_host = one_converged
+    portal_host = converged
     portal_host.mark_changed()
     operation = "CKAN | Build CKAN's environment"
     run = faults.Watched(*DEB)
@@ -165,10 +166,9 @@ def test_a_power_cut_while_it_is_built(one_converged: PortalHost, package: Path,
     assert deploy.plan(*DEB) == {}
 
 
-@pytest.mark.guarantee
-def test_a_package_that_somebody_left_half_installed(one_converged: PortalHost, package: Path) -> None:
+def test_a_package_that_somebody_left_half_installed(converged: PortalHost, package: Path) -> None:
     """Also where CKAN does not come from it: apt would do nothing else until it is repaired."""
-    portal_host = one_converged
+    portal_host = converged
     portal_host.mark_changed()
     before = oracle.essence(oracle.snapshot(NAME))
     portal_host.run("sh", "-c", _HALF_INSTALLED, "sh", f"{mirror.url()}/ckan/{package.name}")

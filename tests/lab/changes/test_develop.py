@@ -14,7 +14,7 @@ from settings.develop import FOLDER, PACKAGES
 from tests.lab.harness import deploy, variants
 from tests.lab.harness.portal_host import PortalHost
 
-pytestmark = pytest.mark.guarantee  # it builds CKAN's environment four times
+pytestmark = [pytest.mark.guarantee("develop"), pytest.mark.portal("dcor")]  # it builds CKAN's environment four times
 
 PIP = "/usr/lib/ckan/default/bin/pip"
 RESTARTS = [
@@ -28,9 +28,9 @@ def _inventory(folder: Path, name: str, **data: Any) -> str:
     return variants.inventory({"portal_flavour": "dcor", "dcor_scratch_space": 0, **data}, folder / name)
 
 
-def test_development_host(one_converged: PortalHost, tmp_path: Path) -> None:
+def test_development_host(converged: PortalHost, tmp_path: Path) -> None:
     """One host's life: each step begins where the one before ended."""
-    portal_host = one_converged
+    portal_host = converged
     portal_host.mark_changed()
     git_mirror.ensure_git(mirror.folder())
     plain = _inventory(tmp_path, "plain")

@@ -15,16 +15,13 @@ from typing import Any
 import pytest
 
 from tests import issued
-from tests.lab.harness import deploy, oracle, summary, variants
+from tests.lab.harness import deploy, deployments, oracle, summary, variants
 from tests.lab.harness.convergence import differing
 from tests.lab.harness.other_values import OTHER, SILENT, STOPS
-from tests.lab.harness.portal_host import FQDN, NAME, RELEASES, PortalHost
+from tests.lab.harness.portal_host import FQDN, NAME, PortalHost
 from tests.lab.harness.setting_steps import Step, batches, singles, unexpected
 
-pytestmark = [
-    pytest.mark.guarantee,
-    pytest.mark.skipif(deploy.INVENTORY == deploy.DCOR, reason="of a plain portal; test_plan_exact_dcor is of DCOR's"),
-]
+pytestmark = [pytest.mark.guarantee("settings"), pytest.mark.portal("ckan")]
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def expected(portal_host: PortalHost) -> oracle.State:
 
     Packages stay once they were wanted, or leave their configuration.
     """
-    portal_host.restore(portal_host.deployed(RELEASES[0]))
+    portal_host.restore(portal_host.deployed(deployments.current()))
     portal_host.mark_changed()
     mail = {name: value for name, value in OTHER.items() if name in ("patching_mail_to", "patching_mail_from")}
     mail["patching_smtp_server"] = OTHER["patching_smtp_server"]
@@ -46,7 +43,7 @@ def expected(portal_host: PortalHost) -> oracle.State:
 @pytest.fixture
 def other(portal_host: PortalHost, tmp_path: Path) -> dict[str, Any]:
     """OTHER, with a certificate and its key, and with another Solr served on the converged host itself."""
-    portal_host.restore(portal_host.deployed(RELEASES[0]))
+    portal_host.restore(portal_host.deployed(deployments.current()))
     portal_host.mark_changed()
     shown = issued.self_signed(FQDN)
     serve = (
@@ -103,7 +100,7 @@ def test_the_plan_after_a_change_is_what_the_run_changes(
 
 
 @pytest.mark.parametrize("name", STOPS)
-def test_a_setting_that_stops_the_run_by_design(name: str, one_converged: PortalHost) -> None:
+def test_a_setting_that_stops_the_run_by_design(name: str, converged: PortalHost) -> None:
     done = deploy.pyinfra("deploy.py", "-y", "--data", f"{name}={STOPS[name]}")
     assert done.status == 1
     assert f"less than {name} = {STOPS[name]}" in done.stderr

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from lab import inside, minio_build
-from tests.lab.harness import deploy, oracle, secret_store, summary, variants
+from tests.lab.harness import deploy, deployments, oracle, secret_store, summary, variants
 from tests.lab.harness.convergence import differing
 from tests.lab.harness.other_values import OTHER_EXTERNAL, OTHER_MINIO
-from tests.lab.harness.portal_host import NAME, RELEASES, PortalHost
+from tests.lab.harness.portal_host import NAME, PortalHost
 from tests.lab.harness.setting_steps import Step, dcor_batches, unexpected
 
-pytestmark = pytest.mark.guarantee
+pytestmark = [pytest.mark.guarantee("settings"), pytest.mark.portal("dcor")]
 
 # On the host: another release of MinIO (its program, a byte longer), and a MinIO that is not ours, with a certificate
 # of its own; folders on which something is mounted; the site's own supplements, which are DCOR's in another folder.
@@ -43,7 +43,7 @@ _STAYS = ("files: /srv", "files: /scratch")
 def portal_host(portal_host: PortalHost) -> PortalHost:
     """A converged DCOR portal; the test changes it."""
     minio_build.ensure_minio()
-    portal_host.restore(portal_host.deployed_dcor(RELEASES[0]))
+    portal_host.restore(portal_host.deployed(deployments.current()))
     portal_host.mark_changed()
     return portal_host
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import portal_of
+from settings.locks import schema
 from tests.lab.harness import acceptance, deploy, oracle
-from tests.lab.harness.portal_host import NAME, RELEASES, PortalHost
+from tests.lab.harness.deployments import CKAN, DCOR
+from tests.lab.harness.portal_host import NAME, PortalHost, portal_of
 
 # What people made, or would lose: it stays, as docs/dcor.md says. Packages are the distribution's.
 STAYS = re.compile(
@@ -18,13 +19,15 @@ STAYS = re.compile(
 )
 
 
-@pytest.mark.guarantee
+@pytest.mark.guarantee("switch")
 def test_nothing_of_the_other_flavour_is_left(portal_host: PortalHost, tmp_path: Path) -> None:
-    if deploy.INVENTORY == deploy.DCOR:
-        pytest.skip("begins from a plain CKAN")
-    plain = oracle.essence(oracle_of(portal_host, portal_host.deployed(RELEASES[0])))
-    portal_host.restore(portal_host.deployed_dcor(RELEASES[0]))
+    portal_host.ensure(portal_host.deployed(CKAN))
+    plain = oracle.essence(oracle.snapshot(NAME))
     portal_host.mark_changed()
+    assert "DCOR | Install the command dcor" in deploy.plan_and_apply(inventory=DCOR)[NAME]
+    portal_host.wait_until_up()
+    assert deploy.plan_and_apply(inventory=DCOR) == {}
+    acceptance.reading(portal_of(tmp_path), schema()["version"])
     changed = deploy.plan_and_apply().get(NAME, [])
     assert "DCOR | Install the command dcor" not in changed
     assert deploy.plan_and_apply() == {}
@@ -32,11 +35,6 @@ def test_nothing_of_the_other_flavour_is_left(portal_host: PortalHost, tmp_path:
     different = [line for line in oracle.difference(plain, back) if not STAYS.match(line.split(": ")[1])]
     assert different == []
     portal_host.wait_until_up()
-    acceptance.assets(portal_of(portal_host, tmp_path))
+    acceptance.assets(portal_of(tmp_path))
     left = portal_host.run("sh", "-c", "ls -d /usr/bin/dcor /cache/* /etc/supervisor/conf.d/*dcor* 2>/dev/null || :")
     assert left == ""
-
-
-def oracle_of(portal_host: PortalHost, name: str) -> oracle.State:
-    portal_host.ensure(name)
-    return oracle.snapshot(NAME)

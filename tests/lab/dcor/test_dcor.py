@@ -16,10 +16,11 @@ import requests
 from lab import inside
 from settings.locks import schema
 from settings.scheduled import JOBS
-from tests.lab.conftest import portal_of
 from tests.lab.harness import acceptance, dcoraid, deploy, jobs, oracle, variants
 from tests.lab.harness.acceptance import Portal
-from tests.lab.harness.portal_host import NAME, RELEASES, PortalHost
+from tests.lab.harness.portal_host import NAME, PortalHost
+
+pytestmark = pytest.mark.portal("dcor")
 
 PROCESSED = 600.0  # seconds until all queues have done their part
 
@@ -107,40 +108,21 @@ print(json.dumps(found))
 )
 
 
-@pytest.fixture
-def dcor(portal_host: PortalHost) -> PortalHost:
-    """A converged DCOR portal. A test that changes the host calls ``mark_changed``."""
-    portal_host.ensure(portal_host.deployed_dcor(RELEASES[0]))
-    return portal_host
-
-
-@pytest.fixture
-def portal(dcor: PortalHost, tmp_path: Path) -> Portal:
-    """The portal as its users see it."""
-    return portal_of(dcor, tmp_path)
-
-
-def test_the_second_run_changes_nothing(dcor: PortalHost) -> None:
-    before = oracle.snapshot(NAME)
-    assert deploy.plan_and_apply(inventory=deploy.DCOR) == {}
-    assert oracle.difference(before, oracle.snapshot(NAME)) == []
-
-
-def test_each_nightly_job_ends_well(dcor: PortalHost) -> None:
-    timers = json.loads(dcor.run("systemctl", "list-timers", "--output=json", "ckan-scheduled-*"))
+def test_each_nightly_job_ends_well(converged: PortalHost) -> None:
+    timers = json.loads(converged.run("systemctl", "list-timers", "--output=json", "ckan-scheduled-*"))
     activated = {timer["activates"] for timer in timers}
     assert activated == {f"ckan-scheduled-{name}.service" for name in JOBS if "dc" in name}
     for job in sorted(activated):
-        dcor.run("systemctl", "start", job)
-        assert dcor.run("systemctl", "show", "--value", "-p", "Result", job).strip() == "success", job
+        converged.run("systemctl", "start", job)
+        assert converged.run("systemctl", "show", "--value", "-p", "Result", job).strip() == "success", job
 
 
-def test_dcor_inspect_has_nothing_to_do(dcor: PortalHost) -> None:
+def test_dcor_inspect_has_nothing_to_do(converged: PortalHost) -> None:
     before = oracle.snapshot(NAME)
-    said = dcor.run("dcor", "inspect", "--assume-yes")
+    said = converged.run("dcor", "inspect", "--assume-yes")
     assert "No changes made." in said, said
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
-    assert "Module dcor-control" in dcor.run("dcor", "status").replace("_", "-")  # it asks the object storage, too
+    assert "Module dcor-control" in converged.run("dcor", "status").replace("_", "-")  # it asks the object storage, too
 
 
 @pytest.mark.parametrize(
@@ -152,7 +134,7 @@ def test_dcor_inspect_has_nothing_to_do(dcor: PortalHost) -> None:
     ids=["no mount", "small scratch disk"],
 )
 def test_a_disk_that_is_missing_or_small_stops_the_run(
-    dcor: PortalHost, tmp_path: Path, data: dict[str, Any], says: str
+    converged: PortalHost, tmp_path: Path, data: dict[str, Any], says: str
 ) -> None:
     before = oracle.snapshot(NAME)
     inventory = variants.inventory({**data, "portal_flavour": "dcor"}, tmp_path)
@@ -161,9 +143,9 @@ def test_a_disk_that_is_missing_or_small_stops_the_run(
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
-def test_a_measurement_goes_through_dcor(portal: Portal, dcor: PortalHost, tmp_path: Path) -> None:
+def test_a_measurement_goes_through_dcor(portal: Portal, converged: PortalHost, tmp_path: Path) -> None:
     """DCOR-Aid uploads it, all queues work on it, and DCOR-Aid gets back what it sent, and the condensed file."""
-    token = _user(portal, dcor.read("/etc/ckan/default/sysadmin-token").strip())
+    token = _user(portal, converged.read("/etc/ckan/default/sysadmin-token").strip())
     circle = f"circle-{uuid.uuid4().hex[:8]}"
     where = (portal.fqdn, portal.address, portal.cafile, str(tmp_path), circle)
     uploaded = json.loads(dcoraid.run(_UPLOAD, *where, "public", text=f"{token}\n"))
@@ -192,35 +174,35 @@ def test_a_measurement_goes_through_dcor(portal: Portal, dcor: PortalHost, tmp_p
         raise AssertionError("the certificate is not checked")
 
 
-def test_an_absent_disk_and_a_killed_job(dcor: PortalHost, tmp_path: Path) -> None:
+def test_an_absent_disk_and_a_killed_job(converged: PortalHost, tmp_path: Path) -> None:
     """Nothing runs while a disk is absent; a job that was killed leaves no lock that keeps others from its work."""
-    dcor.mark_changed()
+    converged.mark_changed()
     mounted = "mountpoint -q /scratch || mount -t tmpfs -o mode=755 tmpfs /scratch"
-    dcor.run("sh", "-ec", f"mkdir -p /scratch; {mounted}")
+    converged.run("sh", "-ec", f"mkdir -p /scratch; {mounted}")
     data = {"portal_flavour": "dcor", "dcor_scratch_space": 1, "dcor_mounts": ["/scratch"], "workers_stop_seconds": 2}
     inventory = variants.inventory(data, tmp_path)
     deploy.plan_and_apply(inventory=inventory)
 
     lock = "/tmp/DCOR_generate_condensed/of-a-resource.lock"
-    dcor.run("sh", "-ec", f"cd /tmp && runuser -u www-data -- mkdir -p {Path(lock).parent} && touch {lock}")
-    dcor.run("touch", "/etc/ckan/default/ckan.ini")
+    converged.run("sh", "-ec", f"cd /tmp && runuser -u www-data -- mkdir -p {Path(lock).parent} && touch {lock}")
+    converged.run("touch", "/etc/ckan/default/ckan.ini")
     deploy.plan_and_apply(inventory=inventory)
-    dcor.run("test", "-e", lock)  # nobody was killed: it is somebody's
+    converged.run("test", "-e", lock)  # nobody was killed: it is somebody's
     jobs.sleep("begin", "900")
     jobs.until(lambda: bool(jobs.horses()), "the job is in progress")
-    dcor.run("touch", "/etc/ckan/default/ckan.ini")
+    converged.run("touch", "/etc/ckan/default/ckan.ini")
     deploy.plan_and_apply(inventory=inventory)
-    dcor.run("test", "!", "-e", lock)
+    converged.run("test", "!", "-e", lock)
 
     job = "ckan-scheduled-run-jobs-dc-view"
     assert jobs.property_of(f"{job}.service", "PrivateTmp") == "no", "the workers' locks are not seen"
-    dcor.run("umount", "/scratch")
+    converged.run("umount", "/scratch")
     for unit in (f"{job}.service", "supervisor.service"):
         refused = inside.run(NAME, ["systemctl", "restart", unit], check=False)
         assert refused.returncode != 0 and "Assertion failed" in refused.stderr, refused
-    dcor.run("sh", "-ec", mounted)
+    converged.run("sh", "-ec", mounted)
     assert "uWSGI | Run supervisor" in " ".join(deploy.plan_and_apply(inventory=inventory)[NAME])
-    dcor.run("systemctl", "start", job)
+    converged.run("systemctl", "start", job)
 
 
 def test_without_a_browser(portal: Portal) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import inside, minio_build
+from lab import inside
 from tests import issued
-from tests.lab.harness import deploy, s3, secret_store, variants
-from tests.lab.harness.portal_host import FQDN, NAME, RELEASES, PortalHost
+from tests.lab.harness import deploy, deployments, s3, secret_store, variants
+from tests.lab.harness.portal_host import FQDN, NAME, PortalHost
 
-pytestmark = pytest.mark.guarantee
+pytestmark = [pytest.mark.guarantee("storage"), pytest.mark.portal("dcor")]
 
 DCOR = {"portal_flavour": "dcor", "dcor_scratch_space": 1}
 URL = f"https://{FQDN}:9000"
@@ -20,12 +20,10 @@ URL = f"https://{FQDN}:9000"
 
 @pytest.fixture(scope="module")
 def dcor(portal_host: PortalHost, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Path of the inventory of a DCOR portal with MinIO, which is deployed on the portal_host."""
-    minio_build.ensure_minio()
-    portal_host.ensure(portal_host.deployed(RELEASES[0]))
+    """Path of the inventory of a DCOR portal with MinIO, which is deployed."""
+    portal_host.ensure(portal_host.deployed(deployments.current()))
     portal_host.mark_changed()
     inventory = variants.inventory(DCOR, tmp_path_factory.mktemp("dcor"))
-    deploy.plan_and_apply(inventory=inventory)
     assert deploy.plan(inventory=inventory) == {}
     return inventory
 

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import pytest
 
 from lab import inside
-from tests.lab.harness import deploy, oracle, summary
+from tests.lab.harness import deploy, deployments, oracle, summary
 from tests.lab.harness.managed import Managed, managed
-from tests.lab.harness.portal_host import FQDN, NAME, RELEASES, PortalHost
+from tests.lab.harness.portal_host import FQDN, NAME, PortalHost
 
-pytestmark = pytest.mark.guarantee
+pytestmark = [
+    pytest.mark.guarantee("drift"),
+    pytest.mark.portal("ckan", also=("dcor",)),
+    pytest.mark.usefixtures("deployment"),
+]
 
 KEPT = "/root/drift"  # where the drift keeps what it moves away
 CERTIFICATE, KEY = f"/etc/ssl/certs/{FQDN}.cert", f"/etc/ssl/private/{FQDN}.key"
@@ -226,21 +230,24 @@ BATCHES: dict[str, Callable[[Managed, bool], list[Drift]]] = {
 
 @dataclass(frozen=True)
 class Converged:
-    """The converged host on the portal_host: what is managed there, and its essence."""
+    """The converged host: what is managed there, and its essence."""
 
     portal_host: PortalHost
+    snapshot: str
     found: Managed
     expected: oracle.State
 
 
 @pytest.fixture(scope="module")
 def known(portal_host: PortalHost, tmp_path_factory: pytest.TempPathFactory) -> Converged:
-    portal_host.ensure(portal_host.deployed(RELEASES[0]))
-    found = managed(RELEASES[0], tmp_path_factory.mktemp("notes"))
+    deployment = deployments.current()
+    snapshot = portal_host.deployed(deployment)
+    portal_host.ensure(snapshot)
+    found = managed(deployment, tmp_path_factory.mktemp("notes"))
     kinds = ", ".join(f"{len(found.of(kind))} {kind}s" for kind in ("file", "folder", "link", "tree"))
     counts = {"units": found.units, "programs": found.programs, "packages": found.packages}
     summary.add(f"managed: {kinds}, {', '.join(f'{len(names)} {what}' for what, names in counts.items())}")
-    return Converged(portal_host, found, _essence())
+    return Converged(portal_host, snapshot, found, _essence())
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -251,7 +258,7 @@ def test_drift_is_repaired(batch: str, known: Converged, request: pytest.Fixture
     groups = [[drift] for drift in drifts] if long else [drifts]
     failures = []
     for group in groups:
-        known.portal_host.ensure(f"converged-{RELEASES[0]}")
+        known.portal_host.ensure(known.snapshot)
         known.portal_host.mark_changed()
         try:
             changed = _repair(known, group)
@@ -260,13 +267,13 @@ def test_drift_is_repaired(batch: str, known: Converged, request: pytest.Fixture
             print(failures[-1])
             continue
         summary.add(f"drift, {batch}: {len(group)} at once, repaired by {len(changed)} operations")
-        known.portal_host.current = f"converged-{RELEASES[0]}"  # it is as it was
+        known.portal_host.current = known.snapshot  # it is as it was
     assert not failures, "\n".join(failures)
 
 
 def test_a_drifted_role_of_a_stopped_server_is_repaired(known: Converged) -> None:
     """The one case in which the plan cannot know: what a server would say that does not run."""
-    known.portal_host.ensure(f"converged-{RELEASES[0]}")
+    known.portal_host.ensure(known.snapshot)
     known.portal_host.mark_changed()
     known.portal_host.run("sh", "-c", _psql("ALTER ROLE ckan_default SUPERUSER"))
     known.portal_host.run("sh", "-c", "systemctl stop 'postgresql@*'")
@@ -275,7 +282,7 @@ def test_a_drifted_role_of_a_stopped_server_is_repaired(known: Converged) -> Non
     assert set(planned) <= set(changed)
     assert deploy.plan() == {}
     assert oracle.difference(known.expected, _essence()) == []
-    known.portal_host.current = f"converged-{RELEASES[0]}"
+    known.portal_host.current = known.snapshot
 
 
 def _repair(known: Converged, drifts: list[Drift]) -> list[str]:

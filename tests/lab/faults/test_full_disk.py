@@ -10,7 +10,7 @@ from tests.lab.harness import deploy, variants
 from tests.lab.harness.convergence import differing
 from tests.lab.harness.portal_host import NAME, PortalHost
 
-pytestmark = pytest.mark.guarantee
+pytestmark = [pytest.mark.guarantee("kills"), pytest.mark.portal("ckan")]
 
 # CKAN's environment on a disk of its own, with room for 30 MB more.
 _SMALL = """
@@ -21,8 +21,8 @@ supervisorctl restart all >/dev/null
 """
 
 
-def test_an_update_that_fills_the_disk(one_converged: PortalHost, tmp_path: Path) -> None:
-    portal_host = one_converged
+def test_an_update_that_fills_the_disk(converged: PortalHost, tmp_path: Path) -> None:
+    portal_host = converged
     portal_host.mark_changed()
     other = variants.older_checkout(tmp_path)
     portal_host.run("sh", "-ec", _SMALL)

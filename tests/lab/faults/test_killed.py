@@ -15,14 +15,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab import inside, paths, snapshot
-from tests.lab.harness import deploy, faults, oracle
+from tests.lab.harness import deploy, deployments, faults, oracle
 from tests.lab.harness.convergence import converges, differing
-from tests.lab.harness.portal_host import NAME, RELEASES, PortalHost
+from tests.lab.harness.portal_host import NAME, PortalHost
 
-pytestmark = pytest.mark.guarantee
+pytestmark = [pytest.mark.guarantee("kills"), pytest.mark.portal("ckan")]
 
-RELEASE = RELEASES[0]
-HALF = f"half-{RELEASE}"
 SEED = int(os.environ["CKAN_DEPLOY_TEST_SEED"])  # set by conftest.py
 
 # What takes long during the packages phase, the process that shows it, and how long it goes on at least (seconds).
@@ -72,14 +70,14 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture(scope="module")
 def uninterrupted(portal_host: PortalHost) -> oracle.State:
     """The essence of a host that was deployed in one go."""
-    portal_host.restore(portal_host.deployed(RELEASE))
+    portal_host.restore(portal_host.deployed(deployments.current()))
     return oracle.essence(oracle.snapshot(NAME))
 
 
 @pytest.fixture(scope="module")
 def changed(portal_host: PortalHost) -> oracle.State:
     """The essence of a host whose settings were changed in one go."""
-    portal_host.restore(portal_host.deployed(RELEASE))
+    portal_host.restore(portal_host.deployed(deployments.current()))
     portal_host.mark_changed()
     deploy.apply(*CHANGE)
     return oracle.essence(oracle.snapshot(NAME))
@@ -132,7 +130,7 @@ def _built(where: str = f"{ENVIRONMENT}.?") -> int:
 def test_killed_while_packages_are_installed(
     portal_host: PortalHost, uninterrupted: oracle.State, chance: random.Random
 ) -> None:
-    portal_host.restore(f"bare-{RELEASE}")
+    portal_host.restore(deployments.current().bare)
     one, two, three = chance.sample(faults.FAULTS, 3)
     first = chance.choice([("PostgreSQL | Install PostgreSQL", APT, 5.0), ("Redis | Install Redis", APT, 1.0)])
     for (operation, process, longest), fault, after in ((first, one, "sigkill"), (chance.choice(FETCHES), two, one)):
@@ -151,8 +149,8 @@ def _keep_half(after: str) -> None:
     run = faults.begin(after=after)
     run.began(FIRST_CONFIGURATION)
     run.kill()
-    if not paths.snapshot(HALF).exists():
-        snapshot.take(NAME, HALF)
+    if not paths.snapshot(deployments.current().half).exists():
+        snapshot.take(NAME, deployments.current().half)
 
 
 def configures(operation: str) -> bool:
@@ -166,11 +164,11 @@ def configures(operation: str) -> bool:
 def test_killed_while_it_is_configured(
     portal_host: PortalHost, uninterrupted: oracle.State, chance: random.Random
 ) -> None:
-    if not paths.snapshot(HALF).exists():
-        portal_host.restore(f"bare-{RELEASE}")
+    if not paths.snapshot(deployments.current().half).exists():
+        portal_host.restore(deployments.current().bare)
         _keep_half(after="sigkill")
-    portal_host.restore(HALF)
-    operations = portal_host.changed[RELEASE]
+    portal_host.restore(deployments.current().half)
+    operations = portal_host.first_runs[deployments.current()].changed
     later = operations[operations.index(FIRST_CONFIGURATION) :]
     # The run may come to the operations that follow before the fault strikes.
     targets = [name for number, name in enumerate(later) if all(map(configures, later[number : number + 4]))]
@@ -190,7 +188,7 @@ def test_killed_while_it_is_configured(
 def test_killed_between_a_write_and_its_service(
     portal_host: PortalHost, changed: oracle.State, chance: random.Random
 ) -> None:
-    portal_host.restore(portal_host.deployed(RELEASE))
+    portal_host.restore(portal_host.deployed(deployments.current()))
     after = "sigkill"
     for write, follow, written in (chance.choice(RESTARTED), *LATER, *RELOADED):
         run = faults.begin(*CHANGE, after=after, still_after=write)

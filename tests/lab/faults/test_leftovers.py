@@ -10,7 +10,7 @@ from tests.lab.harness import faults, oracle
 from tests.lab.harness.convergence import converges
 from tests.lab.harness.portal_host import NAME, PortalHost
 
-pytestmark = pytest.mark.guarantee
+pytestmark = [pytest.mark.guarantee("kills"), pytest.mark.portal("ckan")]
 
 LONG = 3600  # seconds: longer than all else
 INSTALL = "Base | Install base packages"
@@ -93,18 +93,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("leftovers", sets, ids=ids)
 
 
-def test_leftovers_are_made_up_for(one_converged: PortalHost, leftovers: list[Callable[[PortalHost], None]]) -> None:
+def test_leftovers_are_made_up_for(converged: PortalHost, leftovers: list[Callable[[PortalHost], None]]) -> None:
     expected = oracle.essence(oracle.snapshot(NAME))
-    one_converged.mark_changed()
+    converged.mark_changed()
     for leftover in leftovers:
-        leftover(one_converged)
+        leftover(converged)
     converges(expected)
 
 
-def test_a_held_dpkg_lock_is_waited_for(one_converged: PortalHost) -> None:
-    one_converged.mark_changed()
+def test_a_held_dpkg_lock_is_waited_for(converged: PortalHost) -> None:
+    converged.mark_changed()
     before = oracle.essence(oracle.snapshot(NAME))
-    one_converged.run("dpkg", "--remove", "--force-depends", "logrotate")
+    converged.run("dpkg", "--remove", "--force-depends", "logrotate")
     faults.hold_dpkg(LONG)
     run = faults.Watched()
     run.began(INSTALL)

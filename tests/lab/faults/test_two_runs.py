@@ -12,6 +12,8 @@ from lab import inside, network
 from tests.lab.harness import deploy, faults, oracle
 from tests.lab.harness.portal_host import NAME, PortalHost
 
+pytestmark = pytest.mark.portal("dcor", crossed=True)
+
 HELD = 3600  # seconds: longer than all else
 REFUSED = 900  # seconds: a second run that is not refused would wait for dpkg's lock
 LEFT = "which a run that is dead left running"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.lab.harness import deployments
+
 ROOT = Path(__file__).resolve().parents[3]
 PYINFRA = [sys.executable, "-m", "pyinfra"]
-DCOR = "inventory/lab.py"
-PLAIN = str(Path(__file__).with_name("plain") / "lab.py")
-# What the tests deploy unless they say otherwise; either flavour must pass those that are of no flavour.
-INVENTORY = {"ckan": PLAIN, "dcor": DCOR}[os.environ.get("CKAN_DEPLOY_TEST_FLAVOUR", "ckan")]
 
 
 @dataclass(frozen=True)
@@ -34,14 +31,18 @@ class Run:
 
 def pyinfra(
     *arguments: str,
-    inventory: str = INVENTORY,
+    inventory: str | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float = 3600,
     root: Path = ROOT,
 ) -> Run:
-    """Run pyinfra in the checkout, or a copy of it; ENVIRONMENT is the whole environment, by default this process's."""
+    """Run pyinfra in the checkout, or a copy of it.
+
+    + inventory: by default that of the deployment that the present test is about
+    + environment: the whole environment, by default this process's
+    """
     done = subprocess.run(
-        [*PYINFRA, inventory, *arguments],
+        [*PYINFRA, inventory or deployments.current().inventory, *arguments],
         cwd=root,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -54,7 +55,7 @@ def pyinfra(
 
 
 def plan(
-    *options: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, root: Path = ROOT
+    *options: str, inventory: str | None = None, environment: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> dict[str, list[str]]:
     """What ``--dry`` says would change: names of operations per host, in order."""
     done = pyinfra("deploy.py", "--dry", "--json", *options, inventory=inventory, environment=environment, root=root)
@@ -63,7 +64,7 @@ def plan(
 
 
 def apply(
-    *options: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, root: Path = ROOT
+    *options: str, inventory: str | None = None, environment: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> dict[str, list[str]]:
     """Run the deploy; what was changed: names of operations per host, in order."""
     done = pyinfra("deploy.py", "-y", "--json", *options, inventory=inventory, environment=environment, root=root)
@@ -72,7 +73,7 @@ def apply(
 
 
 def plan_and_apply(
-    *options: str, inventory: str = INVENTORY, environment: Mapping[str, str] | None = None, root: Path = ROOT
+    *options: str, inventory: str | None = None, environment: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> dict[str, list[str]]:
     """Apply, and assert that the plan named exactly what changed."""
     planned = plan(*options, inventory=inventory, environment=environment, root=root)

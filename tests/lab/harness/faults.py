@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import host, inside
-from tests.lab.harness import deploy
+from tests.lab.harness import deploy, deployments
 from tests.lab.harness.portal_host import NAME
 
 FAULTS = ("sigkill", "cut", "reboot", "power-off")
@@ -48,7 +48,7 @@ class Watched:
         self._news = threading.Condition()
         program = [sys.executable, str(_PAUSING), still_after] if still_after else deploy.PYINFRA
         self.process = subprocess.Popen(
-            [*program, deploy.INVENTORY, "deploy.py", "-y", *options],
+            [*program, deployments.current().inventory, "deploy.py", "-y", *options],
             cwd=deploy.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import inside
 from tests.lab.harness import deploy
+from tests.lab.harness.deployments import Deployment
 from tests.lab.harness.portal_host import NAME
 from tests.plan import fake
 
@@ -41,10 +42,10 @@ class Managed:
         return [path for path, kind in self.paths.items() if kind in kinds]
 
 
-def managed(release: str, folder: Path) -> Managed:
-    """What the lab's portal on RELEASE consists of, from an offline plan; the converged host must stand there."""
+def managed(deployment: Deployment, folder: Path) -> Managed:
+    """What the portal of DEPLOYMENT consists of, from an offline plan; the converged host must be up."""
     notes = folder / "notes.json"
-    inventory = fake.fake_inventory(deploy.ROOT / deploy.INVENTORY, folder, release)
+    inventory = fake.fake_inventory(deploy.ROOT / deployment.inventory, folder, deployment.release)
     done = fake.run(inventory, program=(sys.executable, str(Path(__file__).with_name("foresight_main.py")), str(notes)))
     assert done.returncode == 0, done.stderr
     found = json.loads(notes.read_text())

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lab import host, inside, paths, snapshot, state
-from tests.lab.harness import deploy, secret_store
-from tests.lab.harness.acceptance import Portal
-from tests.lab.harness.portal_host import FQDN, REUSE, PortalHost
+from tests.lab.harness import deploy
+from tests.lab.harness.portal_host import REUSE, PortalHost
 
 PORTAL_RELEASE, SERVICE_RELEASE = "trixie", "bookworm"
 STRANGER = "stranger"  # in no group: the product does not know it
@@ -100,19 +98,6 @@ def connects(source: str, target: str, port: int) -> bool:
 def open_ports(source: str, places: dict[str, str]) -> set[str]:
     """Those of the services that SOURCE can connect to."""
     return {service for service, place in places.items() if connects(source, place, PORTS[service])}
-
-
-def portal_of(folder: Path) -> Portal:
-    """The portal as its users see it."""
-    cafile = folder / "portal.pem"
-    cafile.write_text(inside.run("portal", ["cat", f"/etc/ssl/certs/{FQDN}.cert"]).stdout)
-    return Portal(
-        fqdn=FQDN,
-        address=state.host("portal").address,
-        cafile=str(cafile),
-        sysadmin="admin",
-        password=secret_store.secret("ckan_sysadmin_password"),
-    )
 
 
 def token() -> str:

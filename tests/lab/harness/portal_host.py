@@ -1,7 +1,8 @@
 """The lab host `portal` of the tests, put into a known state in seconds.
 
-A deploy takes minutes, a start from a snapshot seconds: each release is deployed once, and everything else begins
-from a snapshot of that.
+A deploy takes minutes, a start from a snapshot seconds: each deployment is made once, and everything else begins from
+a snapshot of that. A test that leaves the host as it found it says nothing; that it did is asserted at the end of its
+module. One that does not says ``mark_changed``, and the next begins from the snapshot.
 """
 
 from __future__ import annotations
@@ -11,26 +12,38 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
-from lab import cleanup, host, inside, minio_build, mirror, mirror_solr, paths, snapshot, solr_build, state
-from tests.lab.harness import deploy
+from lab import artefacts, cleanup, host, inside, paths, snapshot, state
+from tests.lab.harness import deploy, oracle, secret_store
+from tests.lab.harness.acceptance import Portal
+from tests.lab.harness.deployments import CROSSED, EACH_CHANGE, Deployment
 
 NAME = "portal"
 FQDN = "portal.test"
-RELEASES = tuple(os.environ.get("CKAN_DEPLOY_TEST_RELEASES", "bookworm trixie").split())
 # While a test is being written: keep the hosts that a run deployed for the next one, whatever the product is by then.
 REUSE = bool(os.environ.get("CKAN_DEPLOY_TEST_REUSE"))
 
 
 @dataclass
+class FirstRun:
+    """What deploying on a bare host did: the operations that were planned and changed, and what the plan changed."""
+
+    planned: list[str]
+    changed: list[str]
+    by_planning: list[str]
+
+
+@dataclass
 class PortalHost:
-    """What stands on the portal_host, and what deploying each release once did."""
+    """The host `portal`: which snapshot it stands on, and what the first run of each deployment did."""
 
     current: str | None = None
-    planned: dict[str, list[str]] = field(default_factory=dict)
-    changed: dict[str, list[str]] = field(default_factory=dict)
-    switched: dict[str, list[str]] = field(default_factory=dict)
+    first_runs: dict[Deployment, FirstRun] = field(default_factory=dict)
+    converged_essence: dict[str, oracle.State] = field(default_factory=dict)
+    begun: set[Deployment] = field(default_factory=set)
+    used: bool = False
     lock: IO[str] | None = None
 
     def open(self) -> None:
@@ -38,8 +51,7 @@ class PortalHost:
         self.lock = (paths.state().parent / f".{paths.state().name}.tests").open("w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.close()
-        mirror_solr.ensure_solr(solr_build.SOLR_VERSION, mirror.folder())
-        minio_build.ensure_minio()
+        artefacts.ensure({deployment.release for deployment in (*EACH_CHANGE.values(), *CROSSED.values())})
 
     def close(self) -> None:
         """Remove all hosts and snapshots of the tests' own lab."""
@@ -50,58 +62,60 @@ class PortalHost:
         cleanup.strays()
         self.current = None
 
-    def deployed_dcor(self, release: str) -> str:
-        """Name of the snapshot of a converged DCOR portal on RELEASE, which was the plain one before."""
-        if deploy.INVENTORY == deploy.DCOR:
-            return self.deployed(release)
-        name = f"converged-dcor-{release}"
-        if not (paths.snapshot(name).exists() and (REUSE or name in self.switched)):
-            self.restore(self.deployed(release))
-            self.switched[name] = deploy.plan_and_apply(inventory=deploy.DCOR).get(NAME, [])
-            self.wait_until_up()
-            if paths.snapshot(name).exists():
-                snapshot.delete(name)
-            snapshot.take(NAME, name, restart=False)
-            self._clear()
-        return name
-
-    def deployed(self, release: str) -> str:
-        """Name of the snapshot of a converged portal on RELEASE; deploys it the first time it is asked for."""
-        bare, converged = f"bare-{release}", f"converged-{release}"
-        assert release not in self.planned or release in self.changed, f"the first deploy on {release} failed"
+    def deployed(self, deployment: Deployment) -> str:
+        """Name of the snapshot of a converged portal; deploys it the first time it is asked for."""
+        bare, converged = deployment.bare, deployment.converged
         noted = paths.state() / f"{converged}.json"
-        if REUSE and release not in self.changed and paths.snapshot(converged).exists() and noted.exists():
-            self.planned[release], self.changed[release] = json.loads(noted.read_text())
-        if release not in self.changed:
-            self._clear()
-            for left in (f"half-{release}", converged, bare):  # of a deploy that was interrupted
-                if paths.snapshot(left).exists():
-                    snapshot.delete(left)
-            host.up(NAME, release=release)
+        if REUSE and deployment not in self.first_runs and paths.snapshot(converged).exists() and noted.exists():
+            self.first_runs[deployment] = FirstRun(*json.loads(noted.read_text()))
+        if deployment in self.first_runs:
+            return converged
+        assert deployment not in self.begun, f"the first deploy of {deployment} failed"
+        self.begun.add(deployment)
+        self._clear()
+        for left in (deployment.half, converged):  # of a deploy that was interrupted
+            if paths.snapshot(left).exists():
+                snapshot.delete(left)
+        if paths.snapshot(bare).exists():
+            host.up(NAME, snapshot=bare)
+        else:
+            host.up(NAME, release=deployment.release)
             snapshot.take(NAME, bare)
-            self.planned[release] = deploy.plan().get(NAME, [])
-            self.changed[release] = deploy.apply().get(NAME, [])
-            snapshot.take(NAME, converged, restart=False)
-            noted.write_text(json.dumps([self.planned[release], self.changed[release]]))
-            self._clear()
+        before = oracle.snapshot(NAME)
+        planned = deploy.plan(inventory=deployment.inventory).get(NAME, [])
+        by_planning = oracle.difference(before, oracle.snapshot(NAME))
+        changed = deploy.apply(inventory=deployment.inventory).get(NAME, [])
+        snapshot.take(NAME, converged)
+        self.first_runs[deployment] = FirstRun(planned, changed, by_planning)
+        noted.write_text(json.dumps([planned, changed, by_planning]))
+        self._stands(converged)
         return converged
 
     def restore(self, name: str) -> None:
-        """Put a fresh host in the state of the snapshot NAME on the portal_host."""
+        """Start a fresh host from the snapshot NAME."""
         self._clear()
         host.up(NAME, snapshot=name)
-        self.current = name
-        if name.startswith("converged"):
-            self.wait_until_up()
+        self._stands(name)
 
     def ensure(self, name: str) -> None:
-        """Begin from the snapshot NAME unless it stands there already; for tests that change nothing."""
+        """Start from the snapshot NAME unless the host is in its state already."""
         if self.current != name:
             self.restore(name)
+        self.used = True
 
     def mark_changed(self) -> None:
-        """Say that the host is no longer in the state of its snapshot."""
+        """Say that the host is no longer in the state of its snapshot: the next test gets a fresh one."""
         self.current = None
+
+    def assert_converged(self) -> None:
+        """Assert that the host is as its first run left it, where tests have used it and said nothing else."""
+        if not self.used or self.current not in self.converged_essence:
+            return
+        self.used = False
+        left = oracle.difference(self.converged_essence[self.current], oracle.essence(oracle.snapshot(NAME)))
+        if left:
+            self.mark_changed()
+        assert left == [], "\n".join(["the tests of this module left the host changed:", *left])
 
     def wait_until_up(self, seconds: float = 600) -> None:
         """Wait until CKAN answers on the host itself."""
@@ -119,7 +133,28 @@ class PortalHost:
         """Text of a file on the host."""
         return self.run("cat", path)
 
+    def _stands(self, name: str) -> None:
+        """Note that the host has just started from the snapshot NAME."""
+        self.current, self.used = name, False
+        if name.startswith("converged"):
+            self.wait_until_up()
+            if name not in self.converged_essence:
+                self.converged_essence[name] = oracle.essence(oracle.snapshot(NAME))
+
     def _clear(self) -> None:
         if state.find(NAME):
             host.down(NAME)
         self.current = None
+
+
+def portal_of(folder: Path) -> Portal:
+    """The portal on that host as its users see it; its certificate is written to FOLDER."""
+    cafile = folder / "portal.pem"
+    cafile.write_text(inside.run(NAME, ["cat", f"/etc/ssl/certs/{FQDN}.cert"]).stdout)
+    return Portal(
+        fqdn=FQDN,
+        address=state.host(NAME).address,
+        cafile=str(cafile),
+        sysadmin="admin",
+        password=secret_store.secret("ckan_sysadmin_password"),
+    )

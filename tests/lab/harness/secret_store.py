@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from lab import state
 from settings.secrets.identity import Identities
 from settings.secrets.vault import Vault
-from tests.lab.harness import deploy
+from tests.lab.harness import deploy, deployments
 
 ENVIRONMENT = "lab"  # the inventory's file name, of the variants' too
 
@@ -50,7 +50,7 @@ def give(name: str, value: str) -> None:
 
 def _run(command: str, *names: str, text: str = "") -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "settings.secrets", command, deploy.INVENTORY, *names],
+        [sys.executable, "-m", "settings.secrets", command, deployments.current().inventory, *names],
         cwd=deploy.ROOT,
         input=text,
         capture_output=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from settings.inventory_checks import GROUPS
-from tests.lab.harness import deploy
+from tests.lab.harness import deploy, deployments
 
 OLDER = Path(__file__).with_name("ckan-2.11.5.txt")
 
@@ -22,7 +22,12 @@ def inventory(data: Mapping[str, Any], folder: Path, of: Mapping[str, Mapping[st
     """
     each = {group: {**data, **(of or {}).get(group, {})} for group in GROUPS}
     groups = [f'{group} = [(n, {{**d, **_data["{group}"]}}) for n, d in _lab["{group}"]]' for group in GROUPS]
-    lines = ["import runpy", f'_lab = runpy.run_path("{deploy.INVENTORY}")', f"_data = {each!r}", *groups]
+    lines = [
+        "import runpy",
+        f'_lab = runpy.run_path("{deployments.current().inventory}")',
+        f"_data = {each!r}",
+        *groups,
+    ]
     target = folder / "lab.py"
     target.write_text("\n".join(lines) + "\n")
     return str(target)

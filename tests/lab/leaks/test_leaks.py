@@ -21,14 +21,15 @@ import pytest
 
 from lab import host, inside, state, supervise
 from tests.lab.harness import deploy, multi_host, summary
+from tests.lab.harness.deployments import CKAN, DCOR
 from tests.lab.harness.fanotify import Watch
 from tests.lab.harness.leak_secrets import HOSTS, needed, options, values
 from tests.lab.harness.leaks import Leaks, forms
-from tests.lab.harness.portal_host import NAME, RELEASES, PortalHost
+from tests.lab.harness.portal_host import NAME, PortalHost
 
-pytestmark = pytest.mark.guarantee
+pytestmark = pytest.mark.guarantee("leaks")
 
-INVENTORY = deploy.DCOR  # the flavour that needs most secrets
+INVENTORY = DCOR  # the flavour that needs most secrets
 TALKATIVE = ("--diff", "-vvv", "--debug")
 NOT_OURS = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "__pycache__"}
 
@@ -46,7 +47,7 @@ find /var/crash /var/lib/systemd/coredump -type f 2>/dev/null; find / -xdev -typ
 
 @dataclass
 class Watched:
-    """The hosts on the portal_host, and all that is recorded of them."""
+    """The hosts, and all that is recorded of them."""
 
     folder: Path
     leaks: Leaks
@@ -107,7 +108,7 @@ def watching(portal_host: PortalHost, folder: Path, *kinds: str) -> Iterator[Wat
     for name in HOSTS:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(supervise.TRACE, str(folder / f"{name}.trace"))
-            host.up(name, release=RELEASES[0])
+            host.up(name, release=CKAN.release)
     leaks = Leaks({f"{kind} {name}": value for kind in kinds for name, value in values(kind).items()})
     roots = [Path(f"/proc/{inside.leader(state.get(name))}/root") for name in HOSTS]
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import dcoraid, deploy
+from tests.lab.harness import dcoraid, deploy, deployments
 from tests.lab.harness.acceptance import Portal
 from tests.lab.harness.portal_host import FQDN, PortalHost
+
+pytestmark = pytest.mark.portal("dcor", "ckan", crossed=True)
 
 PASSWORD = "correct horse battery"
 # DCOR-Aid 1.1.3 takes the file apart with dclab, pins the certificate, and asks the portal who it is. Several labs of
@@ -46,7 +48,9 @@ def _task(module: str, *arguments: str, folder: Path, text: str = "") -> subproc
 
 def test_dcor_aid_reads_the_access_token(portal: Portal, tmp_path: Path) -> None:
     path = tmp_path / "admin.dcor-access"
-    made = _task("access", deploy.INVENTORY, "admin", "--output", str(path), folder=tmp_path, text=PASSWORD)
+    made = _task(
+        "access", deployments.current().inventory, "admin", "--output", str(path), folder=tmp_path, text=PASSWORD
+    )
     assert made.returncode == 0, made.stderr
     assert f"an API token of admin for {FQDN}, named 'DCOR-Aid 20" in made.stdout
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -58,30 +62,32 @@ def test_dcor_aid_reads_the_access_token(portal: Portal, tmp_path: Path) -> None
     token = dcoraid.run(read, str(path), text=PASSWORD).strip()
     for shown in (made.stdout + made.stderr, (tmp_path / "trace").read_text()):
         assert token not in shown and PASSWORD not in shown
-    again = _task("access", deploy.INVENTORY, "admin", "--output", str(path), folder=tmp_path, text=PASSWORD)
+    again = _task(
+        "access", deployments.current().inventory, "admin", "--output", str(path), folder=tmp_path, text=PASSWORD
+    )
     assert again.returncode == 1 and "is there already, and is not overwritten" in again.stderr
 
 
-def test_mistakes_leave_nothing(one_converged: PortalHost, tmp_path: Path) -> None:
+def test_mistakes_leave_nothing(converged: PortalHost, tmp_path: Path) -> None:
     path = tmp_path / "x.dcor-access"
     for user, text, says in (
         ("nobody-here", PASSWORD, "CKAN on portal has no active user nobody-here; make one first"),
         ("admin", "short", "it must have at least 12 characters"),
     ):
-        done = _task("access", deploy.INVENTORY, user, "--output", str(path), folder=tmp_path, text=text)
+        done = _task("access", deployments.current().inventory, user, "--output", str(path), folder=tmp_path, text=text)
         assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr
         assert not path.exists()
 
 
-def test_the_certificate_alone(one_converged: PortalHost, tmp_path: Path) -> None:
+def test_the_certificate_alone(converged: PortalHost, tmp_path: Path) -> None:
     path = tmp_path / "portal.cert"
-    done = _task("certificate", deploy.INVENTORY, "--output", str(path), folder=tmp_path)
+    done = _task("certificate", deployments.current().inventory, "--output", str(path), folder=tmp_path)
     assert done.returncode == 0 and "valid until" in done.stdout, done.stderr
-    assert path.read_text() == one_converged.read(f"/etc/ssl/certs/{FQDN}.cert")
+    assert path.read_text() == converged.read(f"/etc/ssl/certs/{FQDN}.cert")
 
 
-def test_a_host_that_cannot_be_reached(one_converged: PortalHost, tmp_path: Path) -> None:
-    source = Path(deploy.ROOT / deploy.INVENTORY).read_text()
+def test_a_host_that_cannot_be_reached(converged: PortalHost, tmp_path: Path) -> None:
+    source = Path(deploy.ROOT / deployments.current().inventory).read_text()
     inventory = tmp_path / "lab.py"
     inventory.write_text(f"{source}\nfor _, _d in portal:\n    _d['ssh_port'] = 1\n")
     done = subprocess.run(

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import deploy, oracle
+from tests.lab.harness import deploy, deployments, oracle
 from tests.lab.harness.portal_host import NAME, PortalHost
+
+pytestmark = pytest.mark.portal("ckan")
 
 TRACEBACK = "Traceback (most recent call last)"
 
 
-def _refused(*options: str, says: str, inventory: str = deploy.INVENTORY) -> deploy.Run:
+def _refused(*options: str, says: str, inventory: str | None = None) -> deploy.Run:
     done = deploy.pyinfra("deploy.py", "-y", *options, inventory=inventory)
     assert done.status == 1, done.output
     assert re.search(says, done.stderr), done.stderr
@@ -32,18 +34,18 @@ def _refused(*options: str, says: str, inventory: str = deploy.INVENTORY) -> dep
     ],
     ids=["bad setting", "unknown setting", "nobody selected", "wrong checksum", "too little memory"],
 )
-def test_a_run_that_cannot_be_right_changes_nothing(one_converged: PortalHost, options: list[str], says: str) -> None:
+def test_a_run_that_cannot_be_right_changes_nothing(converged: PortalHost, options: list[str], says: str) -> None:
     before = oracle.snapshot(NAME)
     _refused(*options, says=says)
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
-def test_all_missing_secrets_are_listed_before_any_change(one_converged: PortalHost, tmp_path: Path) -> None:
+def test_all_missing_secrets_are_listed_before_any_change(converged: PortalHost, tmp_path: Path) -> None:
     before = oracle.snapshot(NAME)
     done = _refused("--data", f"secrets_folder={tmp_path}", "--data", "secrets_generate=false", says="is missing")
     for name in ("ckan_secret_key", "ckan_sysadmin_password", "postgresql_password"):
         assert f"the secret {name} is missing in {tmp_path}/lab.toml: make it with " in done.stderr
-    assert f"`python -m settings.secrets generate {deploy.INVENTORY}`" in done.stderr
+    assert f"`python -m settings.secrets generate {deployments.current().inventory}`" in done.stderr
     assert not list(tmp_path.iterdir())
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
@@ -54,39 +56,39 @@ def test_a_mistyped_inventory_stops() -> None:
     )
 
 
-def test_an_unsupported_release_stops_in_preflight(one_converged: PortalHost) -> None:
-    one_converged.mark_changed()
-    one_converged.run("sed", "-i", "s/^VERSION_CODENAME=.*/VERSION_CODENAME=focal/", "/etc/os-release")
+def test_an_unsupported_release_stops_in_preflight(converged: PortalHost) -> None:
+    converged.mark_changed()
+    converged.run("sed", "-i", "s/^VERSION_CODENAME=.*/VERSION_CODENAME=focal/", "/etc/os-release")
     before = oracle.snapshot(NAME)
     _refused(says=r"portal cannot be deployed, nothing was changed: it runs .*supported are Ubuntu 24\.04")
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
-def test_a_site_that_nginx_refuses_is_not_installed(one_converged: PortalHost) -> None:
+def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost) -> None:
     """The old site is back, and served; with the cause removed the next run converges."""
-    one_converged.mark_changed()
+    converged.mark_changed()
     site = "/etc/nginx/sites-enabled/ckan"
-    before = one_converged.read(site)
-    one_converged.run("sh", "-c", "echo 'no_such_directive on;' > /etc/nginx/conf.d/broken.conf")
+    before = converged.read(site)
+    converged.run("sh", "-c", "echo 'no_such_directive on;' > /etc/nginx/conf.d/broken.conf")
     _refused("--data", "portal_upload_limit=77", says=rf"{site} was refused by 'nginx -t'")
-    assert one_converged.read(site) == before
+    assert converged.read(site) == before
     assert "77m" not in before
     status = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--resolve", "portal.test:443:127.0.0.1"]
-    assert one_converged.run(*status, "https://portal.test/about") == "200"
-    one_converged.run("rm", "/etc/nginx/conf.d/broken.conf")
+    assert converged.run(*status, "https://portal.test/about") == "200"
+    converged.run("rm", "/etc/nginx/conf.d/broken.conf")
     assert "nginx | Configure the portal's site" in deploy.plan_and_apply("--data", "portal_upload_limit=77")[NAME]
-    assert "77m" in one_converged.read(site)
+    assert "77m" in converged.read(site)
     assert deploy.plan("--data", "portal_upload_limit=77") == {}
 
 
-def test_a_portal_that_does_not_come_up_fails_the_run(one_converged: PortalHost) -> None:
+def test_a_portal_that_does_not_come_up_fails_the_run(converged: PortalHost) -> None:
     """CKAN starts, but not its web application: the sentence names the log."""
-    one_converged.mark_changed()
-    one_converged.run("sh", "-c", "supervisorctl stop ckan-uwsgi:*")
+    converged.mark_changed()
+    converged.run("sh", "-c", "supervisorctl stop ckan-uwsgi:*")
     # Something else holds uWSGI's port.
-    one_converged.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8080", "--bind", "127.0.0.1")
+    converged.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8080", "--bind", "127.0.0.1")
     done = _refused("--data", "ckan_start_seconds=20", says=r"the portal .*/var/log/ckan/ckan-uwsgi")
     assert "portal" in done.stderr
-    one_converged.run("systemctl", "stop", "squatter")
+    converged.run("systemctl", "stop", "squatter")
     deploy.apply()
-    one_converged.wait_until_up()
+    converged.wait_until_up()

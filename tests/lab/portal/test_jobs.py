@@ -15,6 +15,8 @@ from tests.lab.harness import deploy, variants
 from tests.lab.harness.jobs import horses, property_of, sleep, until
 from tests.lab.harness.portal_host import NAME, PortalHost
 
+pytestmark = pytest.mark.portal("ckan")
+
 PROGRAM = "ckan-worker"
 LOG = f"/var/log/ckan/{PROGRAM}.log"
 FOLLOW = "Workers | Run the workers with their newest code and configuration"
@@ -35,10 +37,10 @@ def workers(state: str = "RUNNING") -> set[int]:
 
 
 @pytest.fixture
-def running(one_converged: PortalHost) -> Iterator[PortalHost]:
-    one_converged.mark_changed()
+def running(converged: PortalHost) -> Iterator[PortalHost]:
+    converged.mark_changed()
     until(lambda: bool(workers()), "a worker runs")
-    yield one_converged
+    yield converged
 
 
 def test_a_job_is_done(running: PortalHost) -> None:

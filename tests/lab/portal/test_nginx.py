@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lab.harness import nginx_checks
 from tests.lab.harness.acceptance import Portal
+
+pytestmark = pytest.mark.portal("ckan", "dcor", crossed=True)
 
 
 def test_tls_names_and_headers(portal: Portal) -> None:

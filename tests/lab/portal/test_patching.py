@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from lab import inside, mirror
 from tests import issued
 from tests.lab.harness import deploy, variants
 from tests.lab.harness.mail_server import sink
 from tests.lab.harness.portal_host import NAME, PortalHost
+
+pytestmark = pytest.mark.portal("dcor")
 
 PASSWORD = 'a "quoted" %# \\ pass-word'
 # What needrestart's own main program does with its configuration, and then tells of two units.
@@ -31,8 +35,8 @@ print(json.dumps(uu.get_allowed_origins()))
 """
 
 
-def test_apt_takes_our_values(one_converged: PortalHost) -> None:
-    dump = one_converged.run("apt-config", "dump")
+def test_apt_takes_our_values(converged: PortalHost) -> None:
+    dump = converged.run("apt-config", "dump")
     for line in (
         'APT::Periodic::Update-Package-Lists "1";',
         'APT::Periodic::Unattended-Upgrade "1";',
@@ -42,44 +46,44 @@ def test_apt_takes_our_values(one_converged: PortalHost) -> None:
     ):
         assert line in dump.splitlines()
     for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
-        assert one_converged.run("systemctl", "is-active", timer) == "active\n"
-        assert "2099-01-01" in one_converged.run("systemctl", "show", "-p", "TimersCalendar", timer)
+        assert converged.run("systemctl", "is-active", timer) == "active\n"
+        assert "2099-01-01" in converged.run("systemctl", "show", "-p", "TimersCalendar", timer)
 
 
-def test_unattended_upgrades_takes_the_security_origin_and_no_other_archive_s(one_converged: PortalHost) -> None:
+def test_unattended_upgrades_takes_the_security_origin_and_no_other_archive_s(converged: PortalHost) -> None:
     done = inside.run(NAME, ["unattended-upgrade", "--dry-run", "-d"])
     said = done.stdout + done.stderr
     assert "Allowed origins are:" in said and "Traceback" not in said
-    origins = json.loads(one_converged.run("python3", "-c", _ORIGINS))
+    origins = json.loads(converged.run("python3", "-c", _ORIGINS))
     assert any("Security" in origin for origin in origins), origins
     assert all(origin.startswith(("origin=Debian,", "Ubuntu:")) for origin in origins), origins
 
 
-def test_needrestart_restarts_what_uses_an_updated_library(one_converged: PortalHost) -> None:
+def test_needrestart_restarts_what_uses_an_updated_library(converged: PortalHost) -> None:
     """The library is replaced by a copy of itself, as a package would do it."""
-    one_converged.mark_changed()
+    converged.mark_changed()
     evaluate = ["perl", "-e", _EVALUATE]
-    assert one_converged.run(*evaluate, "supervisor.service") == "a 0\n"
-    assert one_converged.run(*evaluate, "ckan-scheduled-something.service") == "a 1\n"
-    assert one_converged.run(*evaluate, "apt-daily.service") == "a 1\n"
+    assert converged.run(*evaluate, "supervisor.service") == "a 0\n"
+    assert converged.run(*evaluate, "ckan-scheduled-something.service") == "a 1\n"
+    assert converged.run(*evaluate, "apt-daily.service") == "a 1\n"
     pids = "systemctl show --value -p MainPID redis-server supervisor"
-    before = one_converged.run("sh", "-c", pids).split()
+    before = converged.run("sh", "-c", pids).split()
     replace = (
         "for unit in redis-server supervisor; do pid=$(systemctl show --value -p MainPID $unit); "
         "lib=$(grep -o '/[^ ]*/lib\\(z\\|ssl\\)\\.so[^ ]*' /proc/$pid/maps | head -n 1); "
         'test -n "$lib"; cp -a "$lib" "$lib.new"; mv -f "$lib.new" "$lib"; done'
     )
-    one_converged.run("sh", "-ec", replace)
-    listed = one_converged.run("needrestart", "-b", "-r", "l")
+    converged.run("sh", "-ec", replace)
+    listed = converged.run("needrestart", "-b", "-r", "l")
     assert "NEEDRESTART-SVC: redis-server.service" in listed
-    one_converged.run("sh", "-c", "DEBIAN_FRONTEND=noninteractive needrestart </dev/null")
-    after = one_converged.run("sh", "-c", pids).split()
+    converged.run("sh", "-c", "DEBIAN_FRONTEND=noninteractive needrestart </dev/null")
+    after = converged.run("sh", "-c", pids).split()
     assert all(one != other for one, other in zip(before, after, strict=True)), (before, after)
-    one_converged.wait_until_up()
+    converged.wait_until_up()
 
 
-def test_mail_arrives_and_everything_goes_when_it_is_switched_off(one_converged: PortalHost, tmp_path: Path) -> None:
-    one_converged.mark_changed()
+def test_mail_arrives_and_everything_goes_when_it_is_switched_off(converged: PortalHost, tmp_path: Path) -> None:
+    converged.mark_changed()
     address = urlsplit(mirror.url()).hostname
     assert address
     server = issued.self_signed(address)
@@ -87,7 +91,7 @@ def test_mail_arrives_and_everything_goes_when_it_is_switched_off(one_converged:
     key.write_text(server.key)
     trust = "/etc/ssl/mail-test.pem"
     inside.run(NAME, ["sh", "-c", f"cat > {trust}"], text=server.chain)
-    bare = one_converged.run("sh", "-c", _LEFT)
+    bare = converged.run("sh", "-c", _LEFT)
     environment = {**os.environ, "CKAN_DEPLOY_SECRET_PATCHING_SMTP_PASSWORD": PASSWORD}
     with sink(address, certificate, str(key)) as (port, received):
         data = {
@@ -101,28 +105,26 @@ def test_mail_arrives_and_everything_goes_when_it_is_switched_off(one_converged:
         inventory = variants.inventory(data, tmp_path)
         assert deploy.plan_and_apply(inventory=inventory, environment=environment)
         assert deploy.plan(inventory=inventory, environment=environment) == {}
-        assert one_converged.run("perl", "-e", _EVALUATE, "supervisor.service") == "a 1\n"
-        one_converged.run("sh", "-c", "echo it works | mail -s 'from mailx' root")
-        one_converged.run(
-            "sh", "-c", "printf 'Subject: from sendmail\\n\\nit works\\n' | sendmail -oi someone@portal.test"
-        )
+        assert converged.run("perl", "-e", _EVALUATE, "supervisor.service") == "a 1\n"
+        converged.run("sh", "-c", "echo it works | mail -s 'from mailx' root")
+        converged.run("sh", "-c", "printf 'Subject: from sendmail\\n\\nit works\\n' | sendmail -oi someone@portal.test")
     assert received.logins == [(True, "hosts", PASSWORD)] * 2
     (first, second) = received.mails
     assert first[:2] == ("hosts@portal.test", ["operators@portal.test"]) and "Subject: from mailx" in first[2]
     assert "From: hosts@portal.test" in first[2] and "\nit works\n" in first[2]
     assert second[1] == ["someone@portal.test"]
-    assert one_converged.run("stat", "-c", "%a %U", "/etc/msmtprc") == "600 root\n"
+    assert converged.run("stat", "-c", "%a %U", "/etc/msmtprc") == "600 root\n"
     assert inside.run(NAME, ["runuser", "-u", "www-data", "--", "cat", "/etc/msmtprc"], check=False).returncode != 0
     readable = "runuser -u nobody -- grep -rlsF 'quoted\" %#' /etc /var /run /tmp /usr/local; true"
-    assert one_converged.run("sh", "-c", readable) == ""
+    assert converged.run("sh", "-c", readable) == ""
 
     deploy.plan_and_apply()
-    assert one_converged.run("sh", "-c", _LEFT) == bare, "the host's mail has left something"
+    assert converged.run("sh", "-c", _LEFT) == bare, "the host's mail has left something"
     deploy.plan_and_apply("--data", "patching_enabled=false")
     assert deploy.plan("--data", "patching_enabled=false") == {}
-    assert one_converged.run("sh", "-c", _LEFT) == ""
+    assert converged.run("sh", "-c", _LEFT) == ""
     deploy.plan_and_apply()
-    assert one_converged.run("sh", "-c", _LEFT) == bare
+    assert converged.run("sh", "-c", _LEFT) == bare
 
 
 # Packages and files of the component that are there.

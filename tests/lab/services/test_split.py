@@ -12,10 +12,11 @@ import pytest
 from lab import host, inside, state
 from settings.locks import schema
 from tests.lab.harness import acceptance, deploy, multi_host, oracle, secret_store
+from tests.lab.harness.deployments import CROSSED
 from tests.lab.harness.multi_host import PORTS, STRANGER, Scene
-from tests.lab.harness.portal_host import PortalHost
+from tests.lab.harness.portal_host import PortalHost, portal_of
 
-pytestmark = pytest.mark.guarantee
+pytestmark = pytest.mark.guarantee("services")
 
 CLOSE = "Firewall | Close the inner ports"
 INDEX = "CKAN | Have all datasets in the search index"
@@ -49,7 +50,7 @@ def test_the_second_run_changes_nothing(scene: Scene) -> None:
 
 
 def test_the_portal_works(scene: Scene, tmp_path: Path) -> None:
-    acceptance.all_without_browser(multi_host.portal_of(tmp_path), schema()["version"], multi_host.token())
+    acceptance.all_without_browser(portal_of(tmp_path), schema()["version"], multi_host.token())
 
 
 def test_inner_ports_are_open_to_the_portal_only(scene: Scene) -> None:
@@ -87,7 +88,7 @@ def test_rotated_secrets_are_brought_to_all_their_places(scene: Scene, tmp_path:
             assert set(deploy.plan_and_apply()) == {"portal"} | {
                 scene.places[service] for service in ("postgresql", "redis") if f"{service}_password" in names
             }
-            portal = multi_host.portal_of(tmp_path)
+            portal = portal_of(tmp_path)
             acceptance.all_without_browser(portal, schema()["version"], multi_host.token())
             assert (multi_host.token() == old_token) == ("ckan_secret_key" not in names)
             assert acceptance.logs_in(portal, new["ckan_sysadmin_password"])
@@ -163,9 +164,9 @@ class Moves:
     def __init__(self, portal_host: PortalHost, folder: Path) -> None:
         self.portal_host = portal_host
         multi_host.clear(portal_host)
-        portal_host.restore(portal_host.deployed(multi_host.PORTAL_RELEASE))
+        portal_host.restore(portal_host.deployed(CROSSED["ckan"]))
         portal_host.mark_changed()
-        self.portal = multi_host.portal_of(folder)
+        self.portal = portal_of(folder)
         self.word = f"lark{uuid.uuid4().hex[:8].translate(str.maketrans('0123456789', 'ghijklmnop'))}"
         self.make(self.word)
 
