@@ -1,6 +1,7 @@
 """Runs on a lab host as root, from standard input: prints where what runs is not what is configured, as JSON.
 
 Independent of the product's own facts: a process must be younger than all it reads, and services are asked for values.
+A question that fails ends this program: no answer must not be taken for agreement.
 """
 
 import glob
@@ -8,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 
 READS = {
@@ -36,8 +38,18 @@ READS = {
 }
 
 
+PATIENCE = 60  # seconds in which a service that has just been started must answer
+
+
 def run(*command: str) -> str:
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        if time.monotonic() >= deadline:
+            sys.exit(f"no answer: `{' '.join(command)}`: exit status {done.returncode}: {done.stdout}{done.stderr}")
+        time.sleep(0.5)
 
 
 def newest(path: str) -> float:
@@ -88,10 +100,11 @@ def ages() -> list[str]:
 
 
 def postgresql() -> list[str]:
-    ports = run("sh", "-c", "sed -n 's/^port = //p' /etc/postgresql/*/main/conf.d/ckan-deploy.conf").split()
+    (file,) = glob.glob("/etc/postgresql/*/main/conf.d/ckan-deploy.conf")
+    port = run("sed", "-n", "s/^port = //p", file).strip()
 
     def ask(query: str) -> str:
-        return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", *(f"-p{p}" for p in ports), "-c", query).strip()
+        return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", f"-p{port}", "-c", query).strip()
 
     problems = [
         f"PostgreSQL: not in force: {line}"
@@ -101,7 +114,7 @@ def postgresql() -> list[str]:
             " union select name, setting from pg_settings where pending_restart"
         ).splitlines()
     ]
-    loaded = float(ask("select extract(epoch from pg_conf_load_time())") or 0)
+    loaded = float(ask("select extract(epoch from pg_conf_load_time())"))
     problems += [
         f"PostgreSQL: {path} was not loaded"
         for path in glob.glob("/etc/postgresql/*/main/pg_hba.conf")
@@ -116,8 +129,9 @@ def redis() -> list[str]:
     with open("/etc/redis/redis.conf") as file:
         password = re.search(r'^requirepass +"?([^"\s]+)', file.read(), re.M)
     os.environ["REDISCLI_AUTH"] = password[1] if password else ""
-    lines = run("redis-cli", "-p", wanted["port"], "config", "get", "*").splitlines()
-    found = dict(zip(lines[::2], lines[1::2], strict=False))
+    # With -e an answer that is an error is a failure.
+    lines = run("redis-cli", "-e", "-p", wanted["port"], "config", "get", "*").splitlines()
+    found = dict(zip(lines[::2], lines[1::2], strict=True))
     units = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
     if size := re.fullmatch(r"(\d+)([kmg]b)", wanted["maxmemory"]):
         wanted["maxmemory"] = str(int(size[1]) * units[size[2]])
@@ -137,7 +151,7 @@ def solr() -> list[str]:
         base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/{name}/"
         with open(os.path.join(os.path.dirname(core), "conf/schema.xml")) as file:
             schema = re.search(r'<schema name="([^"]+)"', file.read())
-        said = run("curl", "-s", base + "schema/name?wt=json")
+        said = run("curl", "-sSf", base + "schema/name?wt=json")
         if not schema or schema[1] not in said:
             problems.append(f"Solr: core {name} serves schema {said.strip()[:200]!r}")
     return problems

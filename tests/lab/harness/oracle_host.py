@@ -1,6 +1,9 @@
 """Runs on a lab host as root, from standard input, and prints the host's state as JSON; see oracle.py.
 
 What changes by itself is left out: logs, indexes, data, caches, sessions, and the services that timers start.
+
+A question that fails ends this program: an answer that is missing must never be equal to another one. A service that
+does not run is not asked; that it does not run is then what is noted of it.
 """
 
 import grp
@@ -10,6 +13,8 @@ import os
 import pwd
 import re
 import subprocess
+import sys
+import time
 from typing import Any
 from xml.etree import ElementTree
 
@@ -45,10 +50,25 @@ TIMED = re.compile(
     r"|ckan-scheduled-|ssh@|sshd@|polkit|packagekit|run-|systemd-(tmpfiles|hostnamed|timedated|localed|update))"
 )
 SERVICE_USERS = ("www-data", "solr", "redis", "postgres", "minio-user")
+PATIENCE = 60  # seconds in which a service that has just been started must answer
+NOT_ACTIVE = "it is not active"
+# systemd's folders for services with a /tmp of their own, which come and go with them.
+PRIVATE = re.compile(r"^/(var/)?tmp/systemd-private-")
 
 
-def run(*command: str) -> str:
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+def run(*command: str, patience: float = 0) -> str:
+    deadline = time.monotonic() + patience
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        if time.monotonic() >= deadline:
+            sys.exit(f"no answer: `{' '.join(command)}`: exit status {done.returncode}: {done.stdout}{done.stderr}")
+        time.sleep(0.5)
+
+
+def active(unit: str) -> bool:
+    return subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -123,26 +143,35 @@ def accounts() -> dict[str, Any]:
     return found
 
 
-def psql(query: str, database: str = "postgres") -> list[str]:
-    return run("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", database, "-c", query).splitlines()
+def psql(port: str, query: str, database: str = "postgres") -> list[str]:
+    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", port, "-d", database, "-c", query]
+    return run("runuser", "-u", "postgres", "--", *command, patience=PATIENCE).splitlines()
 
 
 def databases() -> dict[str, Any]:
-    if not os.path.exists("/usr/bin/psql"):
+    if not os.path.exists("/usr/bin/pg_lsclusters"):
         return {}
-    return {
-        "roles": psql(
+    clusters = [line.split() for line in run("pg_lsclusters", "--no-header").splitlines()]
+    found: dict[str, Any] = {"clusters": [[version, name, port] for version, name, port, *_ in clusters]}
+    for version, name, port, *_ in clusters:
+        if not active(f"postgresql@{version}-{name}.service"):
+            found["state"] = NOT_ACTIVE
+            continue
+        found["roles"] = psql(
+            port,
             "select rolname, rolsuper, rolcreatedb, rolcreaterole, rolcanlogin, rolreplication, rolbypassrls,"
-            " md5(coalesce(rolpassword, '')) from pg_authid where rolname !~ '^pg_' order by 1"
-        ),
-        "databases": psql(
-            "select datname, pg_get_userbyid(datdba), pg_encoding_to_char(encoding) from pg_database order by 1"
-        ),
-        "tables": psql(
-            "select tablename, tableowner from pg_tables where schemaname = 'public' order by 1", "ckan_default"
-        ),
-        "settings": psql("select name, setting from pg_settings where source = 'configuration file' order by 1"),
-    }
+            " md5(coalesce(rolpassword, '')) from pg_authid where rolname !~ '^pg_' order by 1",
+        )
+        found["databases"] = psql(
+            port, "select datname, pg_get_userbyid(datdba), pg_encoding_to_char(encoding) from pg_database order by 1"
+        )
+        if any(line.startswith("ckan_default|") for line in found["databases"]):
+            tables = "select tablename, tableowner from pg_tables where schemaname = 'public' order by 1"
+            found["tables"] = psql(port, tables, "ckan_default")
+        found["settings"] = psql(
+            port, "select name, setting from pg_settings where source = 'configuration file' order by 1"
+        )
+    return found
 
 
 def ordered(element: Any) -> Any:
@@ -163,25 +192,60 @@ def ordered(element: Any) -> Any:
 def services() -> dict[str, Any]:
     found: dict[str, Any] = {}
     if os.path.exists("/etc/default/solr.in.sh"):
-        with open("/etc/default/solr.in.sh") as file:
-            settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
-        base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/"
-        schema = run("curl", "-s", base + "ckan/schema?wt=schema.xml")
-        found["solr schema"] = (
-            hashlib.sha256(repr(ordered(ElementTree.fromstring(schema))).encode()).hexdigest()
-            if "<schema" in schema
-            else schema
-        )
-        cores = run("curl", "-s", base + "admin/cores?action=STATUS&wt=json")
-        found["solr cores"] = sorted(json.loads(cores)["status"]) if cores else []
+        found |= solr() if active("solr.service") else {"solr": NOT_ACTIVE}
     if os.path.exists("/etc/redis/redis.conf"):
-        with open("/etc/redis/redis.conf") as file:
-            password = re.search(r"^requirepass +(\S+)", file.read(), re.M)
-        os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
-        lines = run("redis-cli", "config", "get", "*").splitlines()  # each process has an order of its own
-        found["redis"] = dict(zip(lines[::2], lines[1::2], strict=True))
+        found["redis"] = redis() if active("redis-server.service") else NOT_ACTIVE
     if os.path.exists("/usr/sbin/nft"):
         found["nftables"] = run("nft", "list", "ruleset")
+    return found
+
+
+def solr() -> dict[str, Any]:
+    with open("/etc/default/solr.in.sh") as file:
+        settings = dict(re.findall(r"^(SOLR_\w+)=(.*)$", file.read(), re.M))
+    base = f"http://{settings['SOLR_JETTY_HOST']}:{settings['SOLR_PORT']}/solr/"
+    cores = json.loads(curl(base + "admin/cores?action=STATUS&wt=json"))
+    found: dict[str, Any] = {"solr cores": sorted(cores["status"]), "solr's bad cores": cores.get("initFailures", {})}
+    if "ckan" in cores["status"]:
+        schema = ElementTree.fromstring(curl(base + "ckan/schema?wt=schema.xml"))
+        assert schema.tag == "schema", schema.tag
+        found["solr schema"] = hashlib.sha256(repr(ordered(schema)).encode()).hexdigest()
+    return found
+
+
+def curl(url: str) -> str:
+    return run("curl", "--silent", "--show-error", "--fail", url, patience=PATIENCE)
+
+
+def redis() -> dict[str, str]:
+    with open("/etc/redis/redis.conf") as file:
+        text = file.read()
+    password = re.search(r"^requirepass +(\S+)", text, re.M)
+    port = re.search(r"^port +(\d+)", text, re.M)
+    os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
+    # With -e an answer that is an error is a failure. Each process has an order of its own.
+    command = ("redis-cli", "-e", "-p", port.group(1) if port else "6379", "config", "get", "*")
+    lines = run(*command, patience=PATIENCE).splitlines()
+    found = dict(zip(lines[::2], lines[1::2], strict=True))
+    assert "maxmemory" in found, lines
+    return found
+
+
+def listening(option: str) -> list[str]:
+    return sorted({line.split()[3] for line in run("ss", option).splitlines()})
+
+
+def temporary() -> dict[str, Any]:
+    found = {}
+    for root in ("/tmp", "/var/tmp"):
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if not PRIVATE.match(os.path.join(folder, name))]
+            for name in folders + names:
+                path = os.path.join(folder, name)
+                try:
+                    found[path] = describe(path)
+                except FileNotFoundError:
+                    continue  # it came and went
     return found
 
 
@@ -198,6 +262,7 @@ state = {
     "processes": processes(),
     "databases": databases(),
     "services": services(),
-    "sockets": {"listening": sorted({line.split()[3] for line in run("ss", "-Hltn").splitlines()})},
+    "sockets": {name: listening(option) for name, option in (("listening", "-Hltn"), ("UDP", "-Hlun"))},
+    "temporary files": temporary(),
 }
 print(json.dumps(state))
