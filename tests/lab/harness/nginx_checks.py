@@ -112,6 +112,19 @@ def upload_limit(address: str, fqdn: str, cafile: str, limit: int) -> None:
     assert status == 413, status
 
 
+def largest_request(address: str, fqdn: str, cafile: str, limit: int) -> None:
+    """For a request body of LIMIT (MiB) nginx asks, one that is a byte larger it refuses before any of it is sent."""
+    for size, wanted in ((limit * 2**20, 100), (limit * 2**20 + 1, 413)):
+        context = ssl.create_default_context(cafile=cafile)
+        raw = socket.create_connection((address, 443), 60)
+        with context.wrap_socket(raw, server_hostname=fqdn) as tls:
+            head = f"POST /api/3/action/resource_create HTTP/1.1\r\nHost: {fqdn}\r\nContent-Length: {size}\r\n"
+            tls.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+            with tls.makefile("rb") as answer:
+                said = answer.readline().decode()
+        assert said.startswith(f"HTTP/1.1 {wanted} "), (size, said)
+
+
 def ckan_is_open(address: str, fqdn: str, cafile: str) -> None:
     """Flavour ckan: nginx itself refuses no method, path or extension."""
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
@@ -136,10 +149,13 @@ def dcor_is_closed(address: str, fqdn: str, cafile: str) -> None:
         ("GET", f"/{dataset}", {}, 301),
         ("GET", "/api/3/action/status_show", old, 400),
     ):
-        status, found, _ = request(address, fqdn, cafile, method, path, header)
+        status, found, body = request(address, fqdn, cafile, method, path, header)
         assert status == wanted, (method, path, status, wanted)
         if wanted == 301:
             assert found["location"].endswith(f"/dataset/{dataset}"), found
+        # CKAN behind it would answer many of them in the same way.
+        page = b"DCOR-Aid before " if wanted == 400 else b"<center>nginx</center>"
+        assert page in body, f"{method} {path} was not refused by nginx itself: {body[:200]!r}"
     for method, path, header in (
         ("GET", "/", {}),
         ("GET", "/dataset", {}),
