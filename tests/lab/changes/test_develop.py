@@ -11,7 +11,7 @@ import pytest
 
 from lab import git_mirror, mirror
 from settings.develop import FOLDER, PACKAGES
-from tests.lab.harness import deploy, variants
+from tests.lab.harness import deploy, host_files, variants
 from tests.lab.harness.portal_host import PortalHost
 
 pytestmark = [pytest.mark.guarantee("develop"), pytest.mark.portal("dcor")]  # it builds CKAN's environment four times
@@ -85,7 +85,7 @@ def test_development_host(converged: PortalHost, tmp_path: Path) -> None:
     assert "Develop | Remove DCOR's checkouts" in deploy.plan_and_apply(inventory=plain)["portal"]
     assert deploy.plan(inventory=plain) == {}
     assert _editable(portal_host) == {}
-    assert portal_host.run("sh", "-c", f"ls -d {FOLDER} 2>/dev/null || echo none").strip() == "none"
+    assert host_files.there(FOLDER) == []
     done = _task("test_extensions", plain)
     assert done.returncode == 1
     assert "has no development host (develop_enabled = True); nothing was done" in done.stderr

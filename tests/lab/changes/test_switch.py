@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from settings.locks import schema
-from tests.lab.harness import acceptance, deploy, oracle
+from tests.lab.harness import acceptance, deploy, host_files, oracle
 from tests.lab.harness.deployments import CKAN, DCOR
 from tests.lab.harness.portal_host import NAME, PortalHost, portal_of
 
@@ -17,6 +17,7 @@ STAYS = re.compile(
     r"^/data(/|$)|^/cache$|^/srv(/|$)|^/var/lib/ckan(/|$)|^/var/cache/(apt|ckan-deploy)(/|$)|^/var/log(/|$)|^/var/lib/(apt|dpkg)(/|$)"
     r"|^/usr/local/bin/minio$|^/etc/ckan-deploy(/|$)|^(user|group) minio-user$"
 )
+OF_DCOR = ("/usr/bin/dcor", "/cache/*", "/etc/supervisor/conf.d/*dcor*")
 
 
 @pytest.mark.guarantee("switch")
@@ -26,6 +27,7 @@ def test_nothing_of_the_other_flavour_is_left(portal_host: PortalHost, tmp_path:
     portal_host.mark_changed()
     assert "DCOR | Install the command dcor" in deploy.plan_and_apply(inventory=DCOR)[NAME]
     portal_host.wait_until_up()
+    assert set(host_files.there(*OF_DCOR)) >= {"/usr/bin/dcor", "/etc/supervisor/conf.d/ckan-worker-dcor-short.conf"}
     assert deploy.plan_and_apply(inventory=DCOR) == {}
     acceptance.reading(portal_of(tmp_path), schema()["version"])
     changed = deploy.plan_and_apply().get(NAME, [])
@@ -36,5 +38,4 @@ def test_nothing_of_the_other_flavour_is_left(portal_host: PortalHost, tmp_path:
     assert different == []
     portal_host.wait_until_up()
     acceptance.assets(portal_of(tmp_path))
-    left = portal_host.run("sh", "-c", "ls -d /usr/bin/dcor /cache/* /etc/supervisor/conf.d/*dcor* 2>/dev/null || :")
-    assert left == ""
+    assert host_files.there(*OF_DCOR) == []

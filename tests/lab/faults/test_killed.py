@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import inside, paths, snapshot
-from tests.lab.harness import deploy, deployments, faults, oracle
+from lab import paths, snapshot
+from tests.lab.harness import deploy, deployments, faults, host_files, oracle
 from tests.lab.harness.convergence import converges, differing
 from tests.lab.harness.portal_host import NAME, PortalHost
 
@@ -123,8 +123,7 @@ def _passed(seconds: float) -> Callable[[], bool]:
 
 def _built(where: str = f"{ENVIRONMENT}.?") -> int:
     """Number of packages in the environments that are there; by default also in one that is being built."""
-    count = f"ls -d {where}/lib/python3*/site-packages/*.dist-info 2>/dev/null | wc -l"
-    return int(inside.run(NAME, ["sh", "-c", count]).stdout)
+    return len(host_files.there(f"{where}/lib/python3*/site-packages/*.dist-info"))
 
 
 def test_killed_while_packages_are_installed(
