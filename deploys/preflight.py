@@ -22,7 +22,7 @@ def preflight(settings: HostSettings) -> Release:
     Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space, a
     database that would be left behind.
     """
-    connection.hasten()
+    connection.adjust()
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")

@@ -14,7 +14,7 @@ from collections.abc import Generator
 from typing import IO, Any, Protocol
 
 from paramiko import SSHException
-from pyinfra import host, state
+from pyinfra import host, logger, state
 from pyinfra.api import BaseStateCallback, Host, QuoteString, State, StringCommand, operation
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from pyinfra.connectors.util import make_unix_command_for_host
@@ -26,7 +26,6 @@ from operations.files import script
 _KEY = "ckan_deploy_lock"
 _ANSWER = 60  # seconds in which a further channel must be there
 _PATIENCE = 3600  # seconds in which what a dead run left running must have ended
-_ALIVE = 15  # seconds between two signs of life, without which a host that lost its power would be waited for forever
 
 # Only root can open run.lock: whoever can may hold it. Who, since when and from where stands beside it for everybody.
 # The process to end is the connection's sshd, not the holder: that ends the other run, should it still be alive.
@@ -85,7 +84,6 @@ class _OverSsh:
     """The holder on a further channel of the connection that pyinfra has."""
 
     def __init__(self, transport: Any, command: str) -> None:
-        transport.set_keepalive(_ALIVE)
         self.channel = transport.open_session(timeout=_ANSWER)
         self.channel.settimeout(_PATIENCE)
         self.channel.set_combine_stderr(True)
@@ -123,13 +121,28 @@ class _Here:
 
 
 class _Release(BaseStateCallback):
-    """Lets go when pyinfra disconnects; a process that ends without doing so lets go, too."""
+    """Lets go when pyinfra disconnects; a process that ends without doing so lets go, too.
+
+    Says when an operation failed because its host is gone: pyinfra itself says no more than that it failed.
+    """
 
     @staticmethod
     @override
     def host_disconnect(state: State, host: Host) -> None:
         if held := host.connector_data.pop(_KEY, None):
             held.close()
+
+    @staticmethod
+    @override
+    def operation_host_error(
+        state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        transport = _transport(host)
+        if transport is not None and not transport.is_active():
+            logger.error(
+                f"the connection to {host.name} is lost: what was begun there may go on; "
+                "the next run waits for that, and makes up for this one"
+            )
 
 
 @operation()
@@ -183,9 +196,15 @@ def refusal(name: str, said: str) -> str:
     return f"{name} cannot be held for this run, nothing was changed: {said or 'no answer'}"
 
 
+def _transport(host: Host) -> Any:
+    """Return paramiko's end of the connection to HOST; None where it is reached by other means."""
+    client = getattr(host.connector, "client", None)
+    return client.get_transport() if client else None
+
+
 def _start(who: str) -> _Held | None:
     """Start the holder on the current host for WHO; None where the connection has no way to."""
-    transport = client.get_transport() if (client := getattr(host.connector, "client", None)) else None
+    transport = _transport(host)
     if transport is None and host.name != "@local":
         return None
     who = re.sub(r"[^\w.@-]", "?", who, flags=re.ASCII)

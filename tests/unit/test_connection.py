@@ -1,0 +1,52 @@
+"""A host that is gone is noticed, and said; on a real host: tests/lab/faults."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from operations import connection, lock
+
+
+def _host(transport: Any) -> Any:
+    return SimpleNamespace(
+        name="portal", connector=SimpleNamespace(client=SimpleNamespace(get_transport=lambda: transport))
+    )
+
+
+def test_a_silent_host_is_given_up_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as sock:
+        transport = SimpleNamespace(sock=sock, set_keepalive=signs.append)
+        monkeypatch.setattr(connection, "host", _host(transport))
+        connection.adjust()
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert signs == [15]
+
+
+def test_behind_a_jump_host_there_is_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: list[int] = []
+    monkeypatch.setattr(connection, "host", _host(SimpleNamespace(sock=object(), set_keepalive=signs.append)))
+    connection.adjust()
+    assert signs == [15]
+
+
+def test_hosts_without_ssh_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for connector in (SimpleNamespace(), SimpleNamespace(client=None)):
+        monkeypatch.setattr(connection, "host", SimpleNamespace(connector=connector))
+        connection.adjust()
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_an_operation_that_fails_with_its_connection_says_so(alive: bool, caplog: pytest.LogCaptureFixture) -> None:
+    host = _host(SimpleNamespace(is_active=lambda: alive))
+    with caplog.at_level(logging.ERROR):
+        lock._Release.operation_host_error(None, host, "")  # type: ignore[arg-type]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (not alive)
+    assert all(message.startswith("the connection to portal is lost: ") for message in said)
