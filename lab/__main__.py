@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("snapshot", metavar="SNAPSHOT", nargs="?")
     sub.add_argument("--stopped", action="store_true", help="leave the host stopped")
     sub.add_argument("--delete", metavar="SNAPSHOT", help="delete a snapshot that nothing stands on")
+    sub = command("prepare", _prepare, "build side by side what hosts need: the base system, Solr, MinIO")
+    sub.add_argument("--release", help="as for up")
     sub = command("mirror", _mirror, "the hosts' download site: its address, or build what it serves")
     sub.add_argument("what", choices=["url", "solr", "deb", "git", "minio"])
     sub.add_argument("--version", default=SOLR_VERSION, help="of Solr")
@@ -99,15 +101,28 @@ def _up(args: argparse.Namespace) -> int:
     memory = _bytes(args.memory)
     for name in args.names:
         state.check_name(name)
-    if args.release and args.release not in sources.RELEASES:
-        raise LabError(f"unknown release {args.release!r}: choose one of {', '.join(sources.RELEASES)}")
+    release = _release(args)
     requirements.check()
     if args.snapshot and args.release not in (None, layers.load(args.snapshot).release):
         raise LabError(f"snapshot {args.snapshot} is {layers.load(args.snapshot).release}, not {args.release}")
-    release = args.release or sources.default_release()
     for name in args.names:
         host.create(name, release=release, snapshot=args.snapshot, memory=memory)
     return _parallel(host.start, args.names)
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    requirements.check()
+    from lab import artefacts  # slow to load and of no use to the other commands
+
+    artefacts.ensure([_release(args)])
+    return 0
+
+
+def _release(args: argparse.Namespace) -> str:
+    """The release that is asked for; raises LabError when it is none of the lab's."""
+    if args.release and args.release not in sources.RELEASES:
+        raise LabError(f"unknown release {args.release!r}: choose one of {', '.join(sources.RELEASES)}")
+    return str(args.release or sources.default_release())
 
 
 def _down(args: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--shard", metavar="COMMIT", help="lab: also some guarantees, chosen by COMMIT"
     )
+    parser.addoption("--record-durations", action="store_true", help="lab: measure what tests/lab/durations.tsv has")
     parser.addoption("--portal", metavar="FLAVOUR-RELEASE", help="lab: this deployment only, e.g. dcor-bookworm")
 
 

@@ -25,7 +25,7 @@ os.environ["CKAN_DEPLOY_LAB"] = "-".join(
 # All workers collect the same tests, so they must draw the same.
 os.environ["CKAN_DEPLOY_TEST_SEED"] = os.environ.get("CKAN_DEPLOY_TEST_SEED") or str(random.randrange(10**6))
 
-from tests.lab.harness import selection, summary, unchanged
+from tests.lab.harness import durations, selection, summary, unchanged
 from tests.lab.harness.acceptance import Portal
 from tests.lab.harness.deployments import Deployment
 from tests.lab.harness.portal_host import PortalHost, portal_of
@@ -40,6 +40,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("deployment", found, ids=map(str, found))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Only the process that hears of all tests can measure them."""
+    if config.getoption("--record-durations") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(durations.Recorder())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture, those of the module included."""
@@ -50,13 +56,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything here needs root and namespaces; what begins from the same hosts goes to the same worker."""
     selection.select(config, items, [item for item in items if HERE in item.path.parents])
-    places = {}
+    places: dict[int, tuple[int, str, int]] = {}
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.xdist_group(selection.group(item)))
             places[id(item)] = selection.place(item)
-    items.sort(key=lambda item: places.get(id(item), (0, 0, "")))
+    items.sort(key=lambda item: places.get(id(item), (-1, "", 0)))
 
 
 # --- what is printed at the end --------------------------------------------------------------------------------------

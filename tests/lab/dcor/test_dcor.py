@@ -176,7 +176,6 @@ def test_a_measurement_goes_through_dcor(portal: Portal, converged: PortalHost, 
 
 def test_an_absent_disk_and_a_killed_job(converged: PortalHost, tmp_path: Path) -> None:
     """Nothing runs while a disk is absent; a job that was killed leaves no lock that keeps others from its work."""
-    converged.mark_changed()
     mounted = "mountpoint -q /scratch || mount -t tmpfs -o mode=755 tmpfs /scratch"
     converged.run("sh", "-ec", f"mkdir -p /scratch; {mounted}")
     data = {"portal_flavour": "dcor", "dcor_scratch_space": 1, "dcor_mounts": ["/scratch"], "workers_stop_seconds": 2}
@@ -203,6 +202,8 @@ def test_an_absent_disk_and_a_killed_job(converged: PortalHost, tmp_path: Path) 
     converged.run("sh", "-ec", mounted)
     assert "uWSGI | Run supervisor" in " ".join(deploy.plan_and_apply(inventory=inventory)[NAME])
     converged.run("systemctl", "start", job)
+    deploy.apply()
+    converged.run("sh", "-ec", f"umount /scratch; rmdir /scratch {Path(lock).parent}")
 
 
 def test_without_a_browser(portal: Portal) -> None:

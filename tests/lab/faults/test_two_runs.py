@@ -22,7 +22,6 @@ LEFT = "which a run that is dead left running"
 @pytest.fixture
 def first(converged: PortalHost) -> faults.Watched:
     """A run that goes on for as long as the test wants: its first change waits for a lock that the test holds."""
-    converged.mark_changed()
     converged.run("rm", "/etc/systemd/journald.conf.d/ckan-deploy.conf")
     converged.run("dpkg", "--remove", "--force-depends", "logrotate")
     faults.hold_dpkg(HELD)
@@ -44,7 +43,9 @@ def test_the_second_run_stops_and_says_who_the_first_is(converged: PortalHost, f
     found = re.search(sentence, second.stderr)
     assert found, second.stderr
     assert "Traceback" not in second.output
-    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    # The first run goes on: it notes again and again in a file of its own that dpkg's lock is held.
+    different = oracle.difference(before, oracle.snapshot(NAME))
+    assert [line for line in different if not line.startswith("temporary files: /tmp/tmp.")] == []
 
     # A plan only reads.
     assert deploy.plan()[NAME]
@@ -75,7 +76,6 @@ def test_the_sentence_ends_a_run_whose_network_is_gone(converged: PortalHost, fi
 
 def test_what_a_dead_run_left_running_is_waited_for(converged: PortalHost) -> None:
     """Our commands outlive their connection: a download or a migration would otherwise meet itself."""
-    converged.mark_changed()
     archive = converged.run("sh", "-c", "ls /var/cache/ckan-deploy/solr-*.tgz").strip()
     converged.run("rm", archive)
     # The mirror answers late: what it is asked through waits for a file.
@@ -91,6 +91,7 @@ def test_what_a_dead_run_left_running_is_waited_for(converged: PortalHost) -> No
     assert second.end() == 0, second.tail()
     assert deploy.plan() == {}
     assert converged.run("sh", "-c", f"ls {archive}*").split() == [archive]
+    converged.run("rm", "/run/answer")
 
 
 _SLOW_CURL = """

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from lab import artefacts, cleanup, host, inside, paths, snapshot, state
-from tests.lab.harness import deploy, oracle, secret_store
+from tests.lab.harness import deploy, oracle, packages, secret_store
 from tests.lab.harness.acceptance import Portal
 from tests.lab.harness.deployments import CROSSED, EACH_CHANGE, Deployment
 
@@ -64,7 +64,7 @@ class PortalHost:
 
     def deployed(self, deployment: Deployment) -> str:
         """Name of the snapshot of a converged portal; deploys it the first time it is asked for."""
-        bare, converged = deployment.bare, deployment.converged
+        converged = deployment.converged
         noted = paths.state() / f"{converged}.json"
         if REUSE and deployment not in self.first_runs and paths.snapshot(converged).exists() and noted.exists():
             self.first_runs[deployment] = FirstRun(*json.loads(noted.read_text()))
@@ -76,11 +76,13 @@ class PortalHost:
         for left in (deployment.half, converged):  # of a deploy that was interrupted
             if paths.snapshot(left).exists():
                 snapshot.delete(left)
-        if paths.snapshot(bare).exists():
-            host.up(NAME, snapshot=bare)
+        if deployment in CROSSED.values():  # its release is deployed from a bare host with the other flavour
+            host.up(NAME, snapshot=packages.snapshot(deployment))
+        elif paths.snapshot(deployment.bare).exists():
+            host.up(NAME, snapshot=deployment.bare)
         else:
             host.up(NAME, release=deployment.release)
-            snapshot.take(NAME, bare)
+            snapshot.take(NAME, deployment.bare)
         before = oracle.snapshot(NAME)
         planned = deploy.plan(inventory=deployment.inventory).get(NAME, [])
         by_planning = oracle.difference(before, oracle.snapshot(NAME))

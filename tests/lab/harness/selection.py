@@ -1,38 +1,24 @@
 """Which lab tests a run takes, and which worker runs them.
 
 The tests that every change must pass are the part ``change``. All others are guarantees, in parts that can be run on
-their own; a change also runs a shard of them, about five minutes that its commit chooses. ``durations.tsv`` has the
-seconds that each takes, as measured; a line that begins with ``setup`` is what the first test of a group waits for.
+their own; a change also runs a shard of them, about five minutes that its commit chooses.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.harness import deployments, summary, unchanged
+from tests.lab.harness import deployments, durations, summary, unchanged
 from tests.lab.harness.deployments import Deployment
 
 CHANGE, CROSSED, ITSELF = "change", "crossed", "itself"
-DURATIONS = Path(__file__).parents[1] / "durations.tsv"
 SHARD_SECONDS = 300
 # Groups of tests that take long, the longest first, so that no worker waits for the other at the end.
-LONGEST = (
-    "test_drift",
-    "test_leaks",
-    "test_split",
-    "test_plan_exact",
-    "test_split apart",
-    "test_split together",
-    "test_killed",
-    "test_leftovers",
-)
-_SEED = re.compile(r"seed \d+")
+LONGEST = ("ckan-bookworm", "dcor-trixie", "test_leaks", "test_split", "test_split apart", "test_split together")
 
 
 def of_item(item: Any) -> list[Deployment]:
@@ -93,9 +79,9 @@ def select(config: pytest.Config, items: list[pytest.Item], lab: Iterable[pytest
 def shard(items: Iterable[pytest.Item], commit: str) -> list[pytest.Item]:
     """About five minutes of the guarantees among ITEMS: those that follow the place that COMMIT chooses."""
     guarantees = sorted((item for item in items if item.get_closest_marker("guarantee")), key=lambda item: name(item))
-    seconds = durations()
+    seconds = durations.read()
     if missing := sorted({name(item) for item in guarantees} - seconds.keys()):
-        raise pytest.UsageError(f"{DURATIONS.name} has no seconds for {', '.join(missing)}")
+        raise pytest.UsageError(f"{durations.TABLE.name} has no seconds for {', '.join(missing)}")
     start = int(hashlib.sha256(commit.encode()).hexdigest(), 16) % len(guarantees)
     return list(_fitting([*guarantees[start:], *guarantees[:start]], seconds))
 
@@ -111,34 +97,23 @@ def _fitting(items: Sequence[pytest.Item], seconds: dict[str, float]) -> Iterato
         yield item
 
 
-def durations() -> dict[str, float]:
-    """Seconds by test, and by ``setup GROUP``, as they were measured."""
-    lines = [line.split("\t") for line in DURATIONS.read_text().splitlines() if not line.startswith("#")]
-    return {test: float(seconds) for test, seconds in lines}
-
-
 def name(item: pytest.Item) -> str:
-    """ITEM's name in the table: file and test, without what is drawn anew each time."""
-    return _SEED.sub("seed", f"{item.path.name}::{item.name}")
+    """ITEM's name in the table of durations."""
+    return durations.name(item.nodeid)
 
 
-def place(item: pytest.Item) -> tuple[int, int, str]:
-    """Where ITEM comes: what makes the deployments, then what takes longest, so that no worker waits at the end."""
+def place(item: pytest.Item) -> tuple[int, str, int]:
+    """Where ITEM comes: with its group, the longest first; there what every change must pass before the guarantees."""
     belongs = group(item)
-    if "portal_host" not in getattr(item, "fixturenames", []):
-        return 2, 0, belongs
-    if belongs in LONGEST:
-        return 1, LONGEST.index(belongs), belongs
-    return int(part(item) != CHANGE), len(LONGEST), belongs
+    return LONGEST.index(belongs) if belongs in LONGEST else len(LONGEST), belongs, int(part(item) != CHANGE)
 
 
 def group(item: pytest.Item) -> str:
     """Name of what ITEM shares with other tests: a deployment, or what its module makes."""
-    deployment = _given(item)
-    if not item.get_closest_marker("guarantee"):
-        return str(deployment) if deployment else item.path.stem
-    if item.config.getoption("--shard") and item.get_closest_marker("portal"):
-        return str(of_item(item)[0])  # where it is deployed already
+    if deployment := _given(item):
+        return str(deployment)
+    if item.get_closest_marker("portal") and (named := of_item(item)):
+        return str(named[0])
     return f"{item.path.stem} {_parameters(item).get('made', '')}".strip()
 
 

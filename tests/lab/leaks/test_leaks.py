@@ -20,8 +20,8 @@ from urllib.parse import quote
 import pytest
 
 from lab import host, inside, state, supervise
-from tests.lab.harness import deploy, multi_host, summary
-from tests.lab.harness.deployments import CKAN, DCOR
+from tests.lab.harness import deploy, multi_host, packages, summary
+from tests.lab.harness.deployments import CKAN, CROSSED, DCOR
 from tests.lab.harness.fanotify import Watch
 from tests.lab.harness.leak_secrets import HOSTS, needed, options, values
 from tests.lab.harness.leaks import Leaks, forms
@@ -102,13 +102,19 @@ def _on_host(*command: str, host: str = NAME) -> bytes:
 
 
 @contextmanager
-def watching(portal_host: PortalHost, folder: Path, *kinds: str) -> Iterator[Watched]:
-    """Bare hosts that are watched from their first processes on, for the secrets of KINDS."""
+def watching(portal_host: PortalHost, folder: Path, *kinds: str, installed: bool = False) -> Iterator[Watched]:
+    """Bare hosts that are watched from their first processes on, for the secrets of KINDS.
+
+    + installed: the portal's host has its packages already
+    """
     multi_host.clear(portal_host)
     for name in HOSTS:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(supervise.TRACE, str(folder / f"{name}.trace"))
-            host.up(name, release=CKAN.release)
+            if name == NAME and installed:
+                host.up(name, snapshot=packages.snapshot(CROSSED["dcor"]))
+            else:
+                host.up(name, release=CKAN.release)
     leaks = Leaks({f"{kind} {name}": value for kind in kinds for name, value in values(kind).items()})
     roots = [Path(f"/proc/{inside.leader(state.get(name))}/root") for name in HOSTS]
 
@@ -195,8 +201,8 @@ def test_no_secret_leaks(portal_host: PortalHost, tmp_path: Path) -> None:
 
 
 def test_no_secret_leaks_into_what_programs_read(portal_host: PortalHost, tmp_path: Path) -> None:
-    """From bare hosts with ``--json``."""
-    with watching(portal_host, tmp_path, "first") as watched:
+    """From hosts with their packages, and with ``--json``."""
+    with watching(portal_host, tmp_path, "first", installed=True) as watched:
         watched.run("deploy.py", "-y", "--json", which="first")
         watched.look_around()
     assert watched.leaks.found == set()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import deploy, deployments, oracle
-from tests.lab.harness.portal_host import NAME, PortalHost
+from tests.lab.harness import deploy, deployments, nginx_checks, oracle
+from tests.lab.harness.portal_host import NAME, PortalHost, portal_of
 
 pytestmark = pytest.mark.portal("ckan")
 
@@ -50,23 +50,25 @@ def test_all_missing_secrets_are_listed_before_any_change(converged: PortalHost,
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
-def test_a_mistyped_inventory_stops() -> None:
+def test_a_mistyped_inventory_stops(converged: PortalHost) -> None:
+    before = oracle.snapshot(NAME)
     _refused(
         inventory="inventory/labb.py", says=r"there is no inventory inventory/labb\.py; there are .*inventory/lab\.py"
     )
-
-
-def test_an_unsupported_release_stops_in_preflight(converged: PortalHost) -> None:
-    converged.mark_changed()
-    converged.run("sed", "-i", "s/^VERSION_CODENAME=.*/VERSION_CODENAME=focal/", "/etc/os-release")
-    before = oracle.snapshot(NAME)
-    _refused(says=r"portal cannot be deployed, nothing was changed: it runs .*supported are Ubuntu 24\.04")
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
-def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost) -> None:
+def test_an_unsupported_release_stops_in_preflight(converged: PortalHost) -> None:
+    other = "sed 's/^VERSION_CODENAME=.*/VERSION_CODENAME=focal/' /root/os-release > /etc/os-release"
+    converged.run("sh", "-ec", f"cp /etc/os-release /root; mv /etc/os-release /root/os-release.link; {other}")
+    before = oracle.snapshot(NAME)
+    _refused(says=r"portal cannot be deployed, nothing was changed: it runs .*supported are Ubuntu 24\.04")
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    converged.run("sh", "-ec", "rm /root/os-release; mv /root/os-release.link /etc/os-release")
+
+
+def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost, tmp_path: Path) -> None:
     """The old site is back, and served; with the cause removed the next run converges."""
-    converged.mark_changed()
     site = "/etc/nginx/sites-enabled/ckan"
     before = converged.read(site)
     converged.run("sh", "-c", "echo 'no_such_directive on;' > /etc/nginx/conf.d/broken.conf")
@@ -78,17 +80,20 @@ def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost) -> No
     converged.run("rm", "/etc/nginx/conf.d/broken.conf")
     assert "nginx | Configure the portal's site" in deploy.plan_and_apply("--data", "portal_upload_limit=77")[NAME]
     assert "77m" in converged.read(site)
+    portal = portal_of(tmp_path)
+    nginx_checks.largest_request(portal.address, portal.fqdn, portal.cafile, 77)
+    nginx_checks.upload_limit(portal.address, portal.fqdn, portal.cafile, 77)
     assert deploy.plan("--data", "portal_upload_limit=77") == {}
+    deploy.apply()
 
 
 def test_a_portal_that_does_not_come_up_fails_the_run(converged: PortalHost) -> None:
     """CKAN starts, but not its web application: the sentence names the log."""
-    converged.mark_changed()
     converged.run("sh", "-c", "supervisorctl stop ckan-uwsgi:*")
     # Something else holds uWSGI's port.
     converged.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8080", "--bind", "127.0.0.1")
-    done = _refused("--data", "ckan_start_seconds=20", says=r"the portal .*/var/log/ckan/ckan-uwsgi")
-    assert "portal" in done.stderr
+    says = r"the portal is not well after 20 seconds: https://portal\.test/\S+ answers .*; see /var/log/ckan/ckan-uwsgi"
+    _refused("--data", "ckan_start_seconds=20", says=says)
     converged.run("systemctl", "stop", "squatter")
     deploy.apply()
     converged.wait_until_up()

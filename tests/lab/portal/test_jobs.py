@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import inside
-from tests.lab.harness import deploy, variants
+from tests.lab.harness import deploy, faults, variants
 from tests.lab.harness.jobs import horses, property_of, sleep, until
 from tests.lab.harness.portal_host import NAME, PortalHost
 
@@ -19,6 +19,9 @@ pytestmark = pytest.mark.portal("ckan")
 
 PROGRAM = "ckan-worker"
 LOG = f"/var/log/ckan/{PROGRAM}.log"
+COUNT = ("sh", "-c", "pgrep -fc '[j]obs worker default'; [ $? -le 1 ]")
+# All that supervisor knows of, or 3 where one does not run; and what is described to it.
+THERE = ("sh", "-ec", "supervisorctl status || [ $? = 3 ]; ls /etc/supervisor/conf.d")
 FOLLOW = "Workers | Run the workers with their newest code and configuration"
 TRACKING = "ckan-scheduled-tracking"
 NOTIFY = "ckan-scheduled-notify"
@@ -32,13 +35,19 @@ JOBS = {
 
 def workers(state: str = "RUNNING") -> set[int]:
     """Process numbers of the default queue's workers that are in STATE."""
-    lines = inside.run(NAME, ["supervisorctl", "status", f"{PROGRAM}:*"], check=False).stdout.splitlines()
+    lines = _status().splitlines()
     return {int(found[1]) for line in lines if (found := re.search(rf"{state} +pid (\d+)", line))}
+
+
+def _status() -> str:
+    """What supervisor says of the default queue's workers; its status is 3 where one of them does not run."""
+    done = inside.run(NAME, ["supervisorctl", "status", f"{PROGRAM}:*"], check=False)
+    assert done.returncode in (0, 3) and PROGRAM in done.stdout, done
+    return done.stdout
 
 
 @pytest.fixture
 def running(converged: PortalHost) -> Iterator[PortalHost]:
-    converged.mark_changed()
     until(lambda: bool(workers()), "a worker runs")
     yield converged
 
@@ -71,7 +80,8 @@ def test_it_is_restarted_exactly_when_something_changed(running: PortalHost) -> 
         running.run("sh", "-c", change)
         changed = deploy.plan_and_apply()[NAME]
         assert {FOLLOW, "uWSGI | Run CKAN with its newest code and configuration"} <= set(changed)
-        assert not workers() & before
+        assert len(workers()) == 1 and not workers() & before
+        before = workers()
         assert deploy.plan() == {}
 
 
@@ -82,13 +92,15 @@ def test_the_number_of_workers_is_a_setting(running: PortalHost, tmp_path: Path)
         FOLLOW,
     ]
     assert len(workers()) == 3
+    assert running.run(*COUNT) == "3\n"
     assert deploy.plan(inventory=three) == {}
     none = variants.inventory({"workers_default": 0}, tmp_path)
     assert "Workers | Remove the workers of default" in deploy.plan_and_apply(inventory=none)[NAME]
     assert deploy.plan(inventory=none) == {}
-    assert running.run("sh", "-c", "pgrep -fc '[j]obs worker default' || :").strip() == "0"
-    there = running.run("sh", "-c", "supervisorctl status; ls /etc/supervisor/conf.d").split()
-    assert not {f"{PROGRAM}:{PROGRAM}-00", f"{PROGRAM}.conf"} & set(there)
+    assert running.run(*COUNT) == "0\n"
+    there = set(running.run(*THERE).split())
+    assert {"ckan-uwsgi:ckan-uwsgi-00", "ckan-uwsgi.conf"} <= there
+    assert not {f"{PROGRAM}:{PROGRAM}-00", f"{PROGRAM}.conf"} & there
     deploy.plan_and_apply()
     assert len(workers()) == 1
 
@@ -100,17 +112,34 @@ def test_a_program_of_a_package_is_removed(running: PortalHost) -> None:
         program = r"[program:ckan-datapusher]\ncommand=/bin/sleep 9999\n"
         running.run("sh", "-ec", f"printf '{program}' > {file}; supervisorctl update >/dev/null{then}")
         assert deploy.plan_and_apply()[NAME] == ["Workers | Remove DataPusher"]
-        assert "datapusher" not in running.run("sh", "-c", "supervisorctl status; ls /etc/supervisor/conf.d")
+        there = running.run(*THERE)
+        assert "datapusher" not in there and "ckan-uwsgi.conf" in there, there
     assert deploy.plan() == {}
 
 
 def test_a_job_in_progress_has_time_to_end(running: PortalHost) -> None:
-    job = sleep("begin", "12")
+    """It goes on until its worker has been asked to stop, and ends by itself."""
+    (worker,) = workers()
+    end = "/run/end-of-the-job"
+    job = sleep("until", end)
     until(lambda: sleep("state", job) == "started", "the job is in progress")
+    (horse,) = horses()
     running.run("touch", "/etc/ckan/default/ckan.ini")
-    deploy.plan_and_apply()
+    planned = deploy.plan()[NAME]
+    run = faults.Watched()
+    run.began(FOLLOW)
+    until(lambda: "STOPPING" in _status(), "the worker is asked to stop")
+    assert horses() == [horse], "the job did not outlast the request"
+    assert sleep("state", job) == "started"
+    assert "jobs worker" in running.run("ps", "-o", "args=", "-p", str(worker)), "the worker did not wait for its job"
+    assert run.steps[-1] == faults.Step(FOLLOW), "the run did not wait for the worker"
+    running.run("touch", end)
+    assert run.end() == 0, run.tail()
+    assert [step.name for step in run.steps if step.result == "Success"] == planned
     assert sleep("state", job) == "finished"
-    assert len(workers()) == 1
+    assert len(workers()) == 1 and worker not in workers()
+    assert deploy.plan() == {}
+    running.run("rm", end)
 
 
 def test_a_job_that_takes_too_long_is_ended_with_its_worker(running: PortalHost, tmp_path: Path) -> None:
@@ -126,6 +155,7 @@ def test_a_job_that_takes_too_long_is_ended_with_its_worker(running: PortalHost,
     assert horse not in horses(), "the job lives on without its worker"
     assert len(workers()) == 1
     assert sleep("state", job) != "finished"
+    deploy.apply()
 
 
 def test_workers_that_do_not_run_are_said(running: PortalHost) -> None:
@@ -136,7 +166,7 @@ def test_workers_that_do_not_run_are_said(running: PortalHost) -> None:
     done = deploy.pyinfra("deploy.py", "-y")
     assert done.status == 1
     assert re.search(rf"not running after \d+ seconds: {PROGRAM}: .*, see {LOG}", done.output), done.output[-3000:]
-    running.run("sh", "-ec", f"cat /root/ckan > {worker}")
+    running.run("sh", "-ec", f"cat /root/ckan > {worker}; rm /root/ckan")
     assert FOLLOW in deploy.plan_and_apply()[NAME]
     assert deploy.plan() == {}
 
@@ -173,12 +203,17 @@ def _run_at_their_times(portal_host: PortalHost) -> None:
 
 def _do_not_overlap(portal_host: PortalHost) -> None:
     drop_in = f"/run/systemd/system/{TRACKING}.service.d"
-    slow = '[Service]\nExecStart=\nExecStart=/bin/sh -c "echo begins; sleep 5; echo ends"\n'
+    wait = "until [ -e /run/end-of-the-job ]; do sleep 0.1; done"
+    slow = f'[Service]\nExecStart=\nExecStart=/bin/sh -c "echo begins; {wait}; echo ends"\n'
     portal_host.run("mkdir", "-p", drop_in)
     inside.run(NAME, ["sh", "-c", f"cat > {drop_in}/slow.conf"], text=slow)
     portal_host.run("systemctl", "daemon-reload")
     since = portal_host.run("date", "+%s.%N").strip()
-    portal_host.run("sh", "-ec", f"systemctl start {TRACKING} & sleep 1; systemctl start {TRACKING} & wait")
+    portal_host.run("systemctl", "start", "--no-block", TRACKING)
+    until(lambda: property_of(TRACKING, "ActiveState") == "activating", "it runs")
+    # The second one waits for the first.
+    second = f"systemctl start {TRACKING} & second=$!; sleep 1; kill -0 $second"
+    portal_host.run("sh", "-ec", f"{second}; touch /run/end-of-the-job; wait $second; rm /run/end-of-the-job")
     said = portal_host.run("journalctl", "-u", TRACKING, "-o", "cat", f"--since=@{since}").splitlines()
     assert [line for line in said if line in ("begins", "ends")] == ["begins", "ends"]
     portal_host.run("sh", "-ec", f"rm -r {drop_in}; systemctl daemon-reload")
@@ -247,7 +282,7 @@ def _are_removed(portal_host: PortalHost, folder: Path) -> None:
 def _everything(portal_host: PortalHost) -> str:
     """All that systemd and its folders have of scheduled jobs."""
     command = (
-        "systemctl list-units --all --plain --no-legend 'ckan-scheduled-*'; "
+        "systemctl list-units --all --plain --no-legend 'ckan-scheduled-*' && "
         "find /etc/systemd /run/systemd/system /var/lib/systemd/timers -name '*ckan-scheduled-*'"
     )
     return portal_host.run("sh", "-c", command)

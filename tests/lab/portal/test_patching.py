@@ -11,7 +11,7 @@ import pytest
 
 from lab import inside, mirror
 from tests import issued
-from tests.lab.harness import deploy, variants
+from tests.lab.harness import deploy, host_files, variants
 from tests.lab.harness.mail_server import sink
 from tests.lab.harness.portal_host import NAME, PortalHost
 
@@ -61,7 +61,6 @@ def test_unattended_upgrades_takes_the_security_origin_and_no_other_archive_s(co
 
 def test_needrestart_restarts_what_uses_an_updated_library(converged: PortalHost) -> None:
     """The library is replaced by a copy of itself, as a package would do it."""
-    converged.mark_changed()
     evaluate = ["perl", "-e", _EVALUATE]
     assert converged.run(*evaluate, "supervisor.service") == "a 0\n"
     assert converged.run(*evaluate, "ckan-scheduled-something.service") == "a 1\n"
@@ -91,7 +90,8 @@ def test_mail_arrives_and_everything_goes_when_it_is_switched_off(converged: Por
     key.write_text(server.key)
     trust = "/etc/ssl/mail-test.pem"
     inside.run(NAME, ["sh", "-c", f"cat > {trust}"], text=server.chain)
-    bare = converged.run("sh", "-c", _LEFT)
+    bare = _of_patching(converged)
+    assert {"ii unattended-upgrades", "/etc/apt/apt.conf.d/20auto-upgrades"} <= bare
     environment = {**os.environ, "CKAN_DEPLOY_SECRET_PATCHING_SMTP_PASSWORD": PASSWORD}
     with sink(address, certificate, str(key)) as (port, received):
         data = {
@@ -108,28 +108,39 @@ def test_mail_arrives_and_everything_goes_when_it_is_switched_off(converged: Por
         assert converged.run("perl", "-e", _EVALUATE, "supervisor.service") == "a 1\n"
         converged.run("sh", "-c", "echo it works | mail -s 'from mailx' root")
         converged.run("sh", "-c", "printf 'Subject: from sendmail\\n\\nit works\\n' | sendmail -oi someone@portal.test")
+    assert _of_patching(converged) - bare >= {"ii msmtp", "ii bsd-mailx", "/etc/msmtprc"}
     assert received.logins == [(True, "hosts", PASSWORD)] * 2
     (first, second) = received.mails
     assert first[:2] == ("hosts@portal.test", ["operators@portal.test"]) and "Subject: from mailx" in first[2]
     assert "From: hosts@portal.test" in first[2] and "\nit works\n" in first[2]
     assert second[1] == ["someone@portal.test"]
     assert converged.run("stat", "-c", "%a %U", "/etc/msmtprc") == "600 root\n"
-    assert inside.run(NAME, ["runuser", "-u", "www-data", "--", "cat", "/etc/msmtprc"], check=False).returncode != 0
-    readable = "runuser -u nobody -- grep -rlsF 'quoted\" %#' /etc /var /run /tmp /usr/local; true"
-    assert converged.run("sh", "-c", readable) == ""
+    refused = inside.run(NAME, ["runuser", "-u", "www-data", "--", "cat", "/etc/msmtprc"], check=False)
+    assert refused.returncode != 0 and "Permission denied" in refused.stderr, refused
+    assert host_files.holding('quoted" %#', _PLACES) == {"/etc/msmtprc"}
+    assert host_files.readable('quoted" %#', _PLACES) == set()
 
     deploy.plan_and_apply()
-    assert converged.run("sh", "-c", _LEFT) == bare, "the host's mail has left something"
+    assert _of_patching(converged) == bare, "the host's mail has left something"
     deploy.plan_and_apply("--data", "patching_enabled=false")
     assert deploy.plan("--data", "patching_enabled=false") == {}
-    assert converged.run("sh", "-c", _LEFT) == ""
+    assert _of_patching(converged) == set()
     deploy.plan_and_apply()
-    assert converged.run("sh", "-c", _LEFT) == bare
+    assert _of_patching(converged) == bare
 
 
-# Packages and files of the component that are there.
-_LEFT = (
-    "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n' apt-listchanges needrestart unattended-upgrades bsd-mailx "
-    "msmtp msmtp-mta 2>/dev/null | grep ^ii; ls -d /etc/msmtp* /etc/apt/apt.conf.d/20auto-upgrades 2>/dev/null; "
-    "find /etc/apt /etc/needrestart /etc/systemd/system/apt-daily* -name '*ckan-deploy*' | sort; true"
+_PLACES = ("/etc", "/var", "/run", "/tmp", "/usr/local")
+_PACKAGES = {"apt-listchanges", "needrestart", "unattended-upgrades", "bsd-mailx", "msmtp", "msmtp-mta"}
+_FILES = ("/etc/msmtp*", "/etc/apt/apt.conf.d/20auto-upgrades")
+_OURS = (
+    "/etc/apt/**/*ckan-deploy*",
+    "/etc/needrestart/**/*ckan-deploy*",
+    "/etc/systemd/system/apt-daily*/*ckan-deploy*",
 )
+
+
+def _of_patching(portal_host: PortalHost) -> set[str]:
+    """Packages and files of the component that are there."""
+    lines = portal_host.run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\n").splitlines()
+    packages = {line for line in lines if line.startswith("ii ") and line.split()[1] in _PACKAGES}
+    return packages | set(host_files.there(*_FILES, *_OURS))

@@ -13,8 +13,8 @@ from cryptography import x509
 from lab import host, inside, minio_build, paths, snapshot, state
 from settings.minio import CERTIFICATE, KEY
 from tests.issued import Authority, Issued
-from tests.lab.harness import deploy, multi_host, oracle, s3, secret_store, variants
-from tests.lab.harness.deployments import CKAN
+from tests.lab.harness import deploy, multi_host, oracle, packages, s3, secret_store, variants
+from tests.lab.harness.deployments import CROSSED
 from tests.lab.harness.multi_host import STRANGER
 from tests.lab.harness.portal_host import REUSE, PortalHost
 
@@ -74,7 +74,8 @@ def apart(portal_host: PortalHost, tmp_path_factory: pytest.TempPathFactory) -> 
     if again:
         multi_host.raise_hosts(snapshots={name: f"storage-{name}" for name in names})
     else:
-        multi_host.raise_hosts(dict.fromkeys(names, CKAN.release))
+        installed = packages.snapshot(CROSSED["dcor"])
+        multi_host.raise_hosts(dict.fromkeys(names[1:], CROSSED["dcor"].release), {names[0]: installed})
     for name in ("portal", STRANGER):  # as DNS would
         known = inside.run(name, ["sh", "-c", f"grep -v ' {FQDN}$' /etc/hosts"]).stdout
         text = f"{known}{state.host(STORAGE).address} {FQDN}\n"
