@@ -8,12 +8,15 @@ from collections.abc import Callable
 from lab import inside
 from tests.lab.harness.portal_host import NAME
 
-# Enqueues time.sleep for the worker of the default queue, or asks for the state of such a job.
+# Enqueues time.sleep, or a wait for a file, for the worker of the default queue, or asks for the state of such a job.
 _SLEEP = """
 import sys, redis, rq
 r = redis.Redis()
+queue = rq.Queue("ckan:default:default", connection=r)
 if sys.argv[1] == "begin":
-    print(rq.Queue("ckan:default:default", connection=r).enqueue("time.sleep", float(sys.argv[2])).id)
+    print(queue.enqueue("time.sleep", float(sys.argv[2])).id)
+elif sys.argv[1] == "until":
+    print(queue.enqueue("subprocess.check_call", ["sh", "-c", f"until [ -e {sys.argv[2]} ]; do sleep 0.2; done"]).id)
 else:
     print(rq.job.Job.fetch(sys.argv[2], connection=r).get_status())
 """
