@@ -52,7 +52,7 @@ def as_snapshot(layer: str, snapshot: str) -> None:
 
 
 def prune(family: str, keep: str) -> None:
-    """Remove layers whose name begins with FAMILY, but not KEEP nor one of the last week: another lab may stand on it."""
+    """Remove layers of a FAMILY, but not KEEP nor one of the last week, on which another lab may stand."""
     for folder in (paths.cache() / "layers").glob(f"{family}-*"):
         if folder.name != keep and time.time() - folder.stat().st_mtime > base.MAX_AGE:
             shutil.rmtree(folder, ignore_errors=True)
