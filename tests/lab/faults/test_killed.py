@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import paths, snapshot
+from lab import inside, paths, snapshot
 from tests.lab.harness import deploy, deployments, faults, host_files, oracle
 from tests.lab.harness.convergence import converges, differing
 from tests.lab.harness.portal_host import NAME, PortalHost
@@ -23,12 +23,22 @@ pytestmark = [pytest.mark.guarantee("kills"), pytest.mark.portal("ckan")]
 
 SEED = int(os.environ["CKAN_DEPLOY_TEST_SEED"])  # set by conftest.py
 
-# What takes long during the packages phase, the process that shows it, and how long it goes on at least (seconds).
-APT, FETCH, PIP = r"^apt-get .*install", r"^(curl|tar) .*solr-", r"bin/python -m pip .*install"
-FETCHES = [("Solr | Install Java", APT, 8.0), ("Solr | Download Solr", FETCH, 0.3), ("Solr | Unpack Solr", FETCH, 0.5)]
+# What takes long during the packages phase, the process that shows it, and how long it goes on at least (seconds), for
+# what it works with is slow: dpkg, which apt-get runs twice at least, begins late, and Solr's archive comes in drops.
+APT, FETCH, PIP = r"^apt-get .*install", r"^/usr/bin/(curl|tar) .*solr-", r"bin/python -m pip .*install"
+FETCHES = [("Solr | Install Java", APT, 8.0), ("Solr | Download Solr", FETCH, 5.0), ("Solr | Unpack Solr", FETCH, 5.0)]
+SLOW = ("/usr/local/bin/curl", "/usr/local/bin/tar", "/etc/dpkg/dpkg.cfg.d/slow")
+_SLOW = r"""
+printf '#!/bin/sh\ncase "$*" in *solr-*) set -- --limit-rate 6M "$@";; esac\nexec /usr/bin/curl "$@"\n' > "$1"
+printf '#!/bin/sh\ncase "$*" in *solr-*) set -- --checkpoint=50 --checkpoint-action="exec=sleep 0.1" "$@";; esac
+exec /usr/bin/tar "$@"\n' > "$2"
+chmod +x "$1" "$2"
+echo 'pre-invoke=! pgrep -f "^apt-get .*install.*(postgresql|redis|jre)" >/dev/null || sleep 4' > "$3"
+"""
 ENVIRONMENT = "/usr/lib/ckan/default"
 MOST = 50  # packages of CKAN's environment, of more than a hundred
 FIRST_CONFIGURATION = "CKAN | Configure CKAN"
+WAITING = "Base | Install base packages"
 MIGRATIONS = "CKAN | Apply CKAN's pending migrations"
 UPGRADE = r"python\S* /usr/lib/ckan/default/bin/ckan .* db upgrade"
 INSTALLS = {
@@ -130,10 +140,12 @@ def test_killed_while_packages_are_installed(
     portal_host: PortalHost, uninterrupted: oracle.State, chance: random.Random
 ) -> None:
     portal_host.restore(deployments.current().bare)
+    portal_host.run("sh", "-ec", _SLOW, "sh", *SLOW)
     one, two, three = chance.sample(faults.FAULTS, 3)
     first = chance.choice([("PostgreSQL | Install PostgreSQL", APT, 5.0), ("Redis | Install Redis", APT, 1.0)])
     for (operation, process, longest), fault, after in ((first, one, "sigkill"), (chance.choice(FETCHES), two, one)):
         hit_during(operation, process, _passed(chance.uniform(0, longest)), fault, after)
+    portal_host.run("rm", *SLOW)
     some = chance.randrange(MOST)
     print(f"    at {some} packages of the environment")
     hit_during("CKAN | Build CKAN's environment", PIP, lambda: _built() >= some, three, two)
@@ -182,6 +194,23 @@ def test_killed_while_it_is_configured(
     hit_during(MIGRATIONS, UPGRADE, _passed(chance.uniform(0, 2)), hard, after=soft[0])
     hit_soon(chance.choice([name for name in targets if name in later[number:]]), soft[1], chance, after=hard)
     converges(uninterrupted, after=soft[1])
+
+
+def test_a_run_whose_cable_is_cut_ends_by_itself(portal_host: PortalHost, uninterrupted: oracle.State) -> None:
+    """The host, which knows nothing of it, is held until the next run was told how to take over."""
+    portal_host.restore(portal_host.deployed(deployments.current()))
+    portal_host.run("dpkg", "--remove", "--force-depends", "logrotate")
+    faults.hold_dpkg(3600)
+    run = faults.Watched()
+    run.began(WAITING)
+    faults.wait_until_running("^sleep 2$", run, WAITING)  # between two attempts
+    faults.strike(run, "cut")
+    assert run.steps[-1].name == WAITING and run.steps[-1].result.startswith("Error"), run.tail()
+    refused = faults.REFUSED.search(deploy.pyinfra("deploy.py", "-y", timeout=faults.PATIENCE).output)
+    assert refused, "the host is no longer held"
+    inside.run(NAME, refused[1].split())
+    faults.release_dpkg()
+    converges(uninterrupted)
 
 
 def test_killed_between_a_write_and_its_service(

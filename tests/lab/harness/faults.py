@@ -18,14 +18,15 @@ from tests.lab.harness import deploy, deployments
 from tests.lab.harness.portal_host import NAME
 
 FAULTS = ("sigkill", "cut", "reboot", "power-off")
-# Seconds that a controller may wait for a host that is back after it had lost its power; by itself it would wait for
-# ever. On a busy machine all takes several times as long as on an idle one.
+# Seconds that a controller may wait for a host that is back after it had lost its power, or whose cable is cut; by
+# itself it would wait for ever. On a busy machine all takes several times as long as on an idle one.
 PATIENCE = 300
+LOST = f"the connection to {NAME} is lost"
 _PAUSING = Path(__file__).with_name("pausing_main.py")
 _OPERATION = re.compile(r"Starting operation: (.*?)\s*$")
 _RESULT = re.compile(rf"\[{NAME}\] +(Success|No changes|Error.*)")
 _STYLE = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]|\r")
-_REFUSED = re.compile(r"another run is under way on \S+, nothing was changed: .* end it with `sudo (kill \d+)`")
+REFUSED = re.compile(r"another run is under way on \S+, nothing was changed: .* end it with `sudo (kill \d+)`")
 
 
 @dataclass
@@ -83,6 +84,10 @@ class Watched:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.end()
 
+    def goes_on(self) -> None:
+        """Let it go on where it stands still."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+
     def end(self, seconds: float = 1800) -> int:
         """Wait until the run has ended; its exit status."""
         try:
@@ -120,11 +125,14 @@ def strike(run: Watched, fault: str) -> None:
     match fault:
         case "sigkill":
             run.kill()
-        case "cut":
+        case "cut":  # for longer than the controller waits: it must notice by itself
             host.cut(NAME)
-            time.sleep(1)
-            run.kill()
-            host.mend(NAME)
+            try:
+                run.goes_on()
+                assert run.end(PATIENCE) == 1, run.tail()
+            finally:
+                host.mend(NAME)
+            assert any(LOST in line for line in run.output), run.tail()
         case "reboot":
             host.reboot(NAME)
             assert run.end(PATIENCE) == 1, run.tail()
@@ -142,8 +150,8 @@ def begin(*options: str, after: str = "sigkill", still_after: str = "") -> Watch
     Only when the cable was cut may the host still be held by the dead run; then its sentence says how to take over.
     """
     run = Watched(*options, still_after=still_after)
-    run.wait_for(lambda: len(run.steps) > 1 or any(map(_REFUSED.search, run.output)), "its second operation")
-    if not (refused := next(filter(None, map(_REFUSED.search, run.output)), None)):
+    run.wait_for(lambda: len(run.steps) > 1 or any(map(REFUSED.search, run.output)), "its second operation")
+    if not (refused := next(filter(None, map(REFUSED.search, run.output)), None)):
         return run
     assert after == "cut", f"the host is held although {after} ended the run that held it:\n{run.tail()}"
     assert run.end() == 1
@@ -154,7 +162,9 @@ def begin(*options: str, after: str = "sigkill", still_after: str = "") -> Watch
 
 def running(pattern: str) -> bool:
     """Whether a process whose command line matches PATTERN is on the host."""
-    return inside.run(NAME, ["pgrep", "-f", "--", pattern], check=False).returncode == 0
+    status = inside.run(NAME, ["pgrep", "-f", "--", pattern], check=False).returncode
+    assert status in (0, 1), f"pgrep failed with exit status {status}"
+    return status == 0
 
 
 def wait_until_running(pattern: str, run: Watched, operation: str, seconds: float = 600) -> None:
@@ -180,8 +190,9 @@ time.sleep(float(sys.argv[1]))
 def hold_dpkg(seconds: float) -> None:
     """Hold dpkg's locks on the host, as a package manager does that somebody else started."""
     inside.run(NAME, ["systemd-run", "--quiet", "--unit=dpkg-lock", "python3", "-c", _HOLD, str(seconds)])
-    while inside.run(NAME, ["apt-get", "-q", "check"], check=False).returncode == 0:
+    while (done := inside.run(NAME, ["apt-get", "-q", "check"], check=False)).returncode == 0:
         time.sleep(0.1)
+    assert "Could not get lock" in done.stderr, done
 
 
 def release_dpkg() -> None:
