@@ -33,16 +33,20 @@ INVENTORY = DCOR  # the flavour that needs most secrets
 TALKATIVE = ("--diff", "-vvv", "--debug")
 NOT_OURS = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "__pycache__"}
 
-# Files that anybody can read, folders above them included, and that hold one of the texts on standard input.
-_READABLE = r"""
-patterns=$(mktemp); trap 'rm -f "$patterns"' EXIT; cat > "$patterns"
+# Files that anybody can read, folders above them included, and that hold one of the texts on standard input. nobody is
+# kept out of much, so that find's complaints say nothing: that a file of this search is found does.
+CONTROL = "/usr/local/share/control/of-the-search"
+_READABLE = rf"""
+patterns=$(mktemp); trap 'rm -rf "$patterns" {Path(CONTROL).parent}' EXIT; cat > "$patterns"
+umask 022; mkdir {Path(CONTROL).parent}; echo {CONTROL} | tee -a "$patterns" > {CONTROL}
 runuser -u nobody -- find / -xdev \( -path /proc -o -path /sys -o -path /usr/share -o -path /usr/lib/jvm \) -prune -o \
   -type f -size -20M -readable -print0 2>/dev/null | xargs -0 -r grep -lF -f "$patterns" --; true
 """
 _UNITS = ["runuser", "-u", "nobody", "--", "systemctl", "show", "*", "--property=Environment,ExecStart,Description"]
-_CRASHES = r"""
-find /var/crash /var/lib/systemd/coredump -type f 2>/dev/null; find / -xdev -type f -name 'core.[0-9]*'; true
-"""
+_CRASHES = (
+    *("find", "/", "-xdev", "-ignore_readdir_race", "-type", "f"),
+    *("(", "-path", "/var/crash/*", "-o", "-path", "/var/lib/systemd/coredump/*", "-o", "-name", "core.[0-9]*", ")"),
+)
 
 
 @dataclass
@@ -86,11 +90,13 @@ class Watched:
         programs = 0
         for name in HOSTS:
             programs += self.leaks.look_in_trace("arguments on the host", self.folder / f"{name}.trace")
-            for path in inside.run(name, ["sh", "-c", _READABLE], text=patterns).stdout.splitlines():
+            readable = inside.run(name, ["sh", "-c", _READABLE], text=patterns).stdout.splitlines()
+            assert CONTROL in readable, f"the search on {name} finds nothing"
+            for path in set(readable) - {CONTROL}:
                 look("files of the host", path, _on_host("cat", path, host=name))
             look("the journal", "journalctl", _on_host("journalctl", "--no-pager", "-q", "-o", "export", host=name))
             look("units", "systemctl show", _on_host(*_UNITS, host=name))
-            for path in _on_host("sh", "-c", _CRASHES, host=name).decode().splitlines():
+            for path in _on_host(*_CRASHES, host=name).decode().splitlines():
                 look("crash reports", path, _on_host("cat", path, host=name))
         checkout = (path for path in deploy.ROOT.rglob("*") if not NOT_OURS & set(path.parts))
         self.leaks.look_in_files("the checkout", checkout)
@@ -144,6 +150,7 @@ def test_planted_leaks_are_found(portal_host: PortalHost, tmp_path: Path) -> Non
             ("base64 -w0 > /run/memory; rm /run/memory", secret),
             ("umask 077; cat > /etc/private", secret),
             ("umask 077; mkdir -p /var/crash; cat > /var/crash/_usr_bin_ckan.0.crash", secret),
+            ("umask 077; cat > /srv/core.123", secret),
             ("cat > /etc/systemd/system/leak.service; systemctl daemon-reload; systemctl start leak", unit),
         ):
             inside.run(NAME, ["sh", "-ec", f"umask 022; {script}"], text=text)
@@ -164,6 +171,8 @@ def test_planted_leaks_are_found(portal_host: PortalHost, tmp_path: Path) -> Non
         "crash reports",
         "the checkout",
     }
+    crashes = {place for channel, place, _ in found if channel == "crash reports"}
+    assert crashes == {"/var/crash/_usr_bin_ckan.0.crash", "/srv/core.123"}
     files = {Path(place.removesuffix(" (deleted)")).name for channel, place, _ in found if channel.startswith("files")}
     assert files == {"removed", "late", "memory", "leak.service"}
 
