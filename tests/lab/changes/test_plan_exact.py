@@ -1,7 +1,8 @@
 """What the plan lists is what the run changes: after a change of each setting, and back again.
 
 In batches by component, each from the state that the one before left, so that a step changes some settings and sets
-others back. With ``--long`` one setting at a time. The bare and the converged host are in test_converge, drifted ones
+others back; that each of them has an effect of its own: tests/plan/test_effects.py. With ``--long`` one setting at a
+time. The bare and the converged host are in test_converge, drifted ones
 in test_drift.
 """
 
