@@ -174,6 +174,7 @@ def test_workers_that_do_not_run_are_said(running: PortalHost) -> None:
 @pytest.fixture
 def scheduled(running: PortalHost, tmp_path: Path) -> str:
     """The inventory of a portal with jobs, which is deployed."""
+    running.mark_changed()  # tables of the plugins stay in the database
     inventory = variants.inventory(JOBS, tmp_path)
     deploy.plan_and_apply(inventory=inventory)
     return inventory
