@@ -102,9 +102,11 @@ def test_the_plan_after_a_change_is_what_the_run_changes(
 
 @pytest.mark.parametrize("name", STOPS)
 def test_a_setting_that_stops_the_run_by_design(name: str, converged: PortalHost) -> None:
+    before = oracle.snapshot(NAME)
     done = deploy.pyinfra("deploy.py", "-y", "--data", f"{name}={STOPS[name]}")
     assert done.status == 1
     assert f"less than {name} = {STOPS[name]}" in done.stderr
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
 def _location(data: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from cryptography import x509
 from lab import host, inside, minio_build, paths, snapshot, state
 from settings.minio import CERTIFICATE, KEY
 from tests.issued import Authority, Issued
-from tests.lab.harness import deploy, multi_host, oracle, packages, s3, secret_store, variants
+from tests.lab.harness import deploy, host_files, multi_host, oracle, packages, s3, secret_store, variants
 from tests.lab.harness.deployments import CROSSED
 from tests.lab.harness.multi_host import STRANGER
 from tests.lab.harness.portal_host import REUSE, PortalHost
@@ -120,7 +120,7 @@ def test_ports_and_files_are_those_of_the_design(apart: Apart) -> None:
         assert not multi_host.connects(source, STORAGE, 9001), source
     modes = inside.run(STORAGE, ["stat", "-c", "%a %U", KEY, "/etc/default/minio"]).stdout.splitlines()
     assert modes == ["600 root", "600 root"]
-    assert inside.run("portal", ["test", "-e", KEY], check=False).returncode == 1
+    assert host_files.there(KEY, host="portal") == []
 
 
 def test_others_upload_straight_to_it(apart: Apart) -> None:
@@ -175,8 +175,8 @@ def test_a_plain_ckan_has_nothing_of_it_but_its_data(apart: Apart) -> None:
     deploy.plan_and_apply(inventory=inventory)
     assert deploy.plan(inventory=inventory) == {}
     for path in ("/usr/local/bin/minio", "/etc/default/minio", KEY, CERTIFICATE):
-        assert inside.run(STORAGE, ["test", "-e", path], check=False).returncode == 1, path
-    assert inside.run(STORAGE, ["test", "-d", "/srv/minio/.minio.sys"], check=False).returncode == 0
+        assert host_files.there(path, host=STORAGE) == []
+    assert host_files.there("/srv/minio/.minio.sys", host=STORAGE)
 
 
 def _shown() -> x509.Certificate:

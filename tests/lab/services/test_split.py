@@ -153,7 +153,10 @@ def test_a_run_for_some_hosts_connects_to_no_other(scene: Scene) -> None:
     scene.portal_host.mark_changed()
     for name in set(scene.hosts) - {place}:
         inside.run(name, ["sh", "-c", "systemctl stop ssh.socket 2>/dev/null; systemctl stop ssh"])
-    assert deploy.pyinfra("deploy.py", "--dry").status == 1
+    refused = deploy.pyinfra("deploy.py", "--dry")
+    assert refused.status == 1, refused.output
+    silent = set(re.findall(r"\[(\S+)\] Could not connect", refused.stderr))
+    assert silent == {"portal", *scene.places.values()} - {place}, refused.output
     inside.run(place, ["nft", "flush", "ruleset"])
     assert deploy.apply("--limit", "solr") == {place: [CLOSE]}
 
@@ -271,7 +274,8 @@ def test_a_database_that_is_named_is_left_behind(portal_host: PortalHost, tmp_pa
     moves = Moves(portal_host, tmp_path)
     host.up("postgresql", release=multi_host.SERVICE_RELEASE)
     leave = ("--data", "ckan_database_leave_behind=127.0.0.1:5432/ckan_default")
-    assert deploy.pyinfra("deploy.py", "--dry", *leave[:1], f"{leave[1]}x").status == 1
+    refused = deploy.pyinfra("deploy.py", "--dry", *leave[:1], f"{leave[1]}x")
+    assert refused.status == 1 and "the present one, 127.0.0.1:5432/ckan_default" in refused.stderr, refused.output
     changed = deploy.plan_and_apply(*leave)
     assert {"CKAN | Apply CKAN's pending migrations", "CKAN | Make the first sysadmin", INDEX} <= set(changed["portal"])
     with acceptance.visit(moves.portal) as session:
