@@ -92,7 +92,9 @@ def each(names: Iterable[str], function: Callable[[str], object]) -> None:
 def connects(source: str, target: str, port: int) -> bool:
     """Whether a TCP connection from the lab host SOURCE to a port of the lab host TARGET succeeds."""
     address = state.host(target).address
-    return inside.run(source, ["python3", "-c", _CONNECT, address, str(port)], check=False).returncode == 0
+    done = inside.run(source, ["python3", "-c", _CONNECT, address, str(port)], check=False)
+    assert done.returncode == 0 or done.stderr.startswith(f"['{address}'"), f"{source} could not try: {done.stderr}"
+    return done.returncode == 0
 
 
 def open_ports(source: str, places: dict[str, str]) -> set[str]:
