@@ -26,7 +26,7 @@ _PAUSING = Path(__file__).with_name("pausing_main.py")
 _OPERATION = re.compile(r"Starting operation: (.*?)\s*$")
 _RESULT = re.compile(rf"\[{NAME}\] +(Success|No changes|Error.*)")
 _STYLE = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]|\r")
-REFUSED = re.compile(r"another run is under way on \S+, nothing was changed: .* end it with `sudo (kill \d+)`")
+_REFUSED = re.compile(r"another run is under way on \S+, nothing was changed: .* end it with `sudo (kill \d+)`")
 
 
 @dataclass
@@ -150,8 +150,8 @@ def begin(*options: str, after: str = "sigkill", still_after: str = "") -> Watch
     Only when the cable was cut may the host still be held by the dead run; then its sentence says how to take over.
     """
     run = Watched(*options, still_after=still_after)
-    run.wait_for(lambda: len(run.steps) > 1 or any(map(REFUSED.search, run.output)), "its second operation")
-    if not (refused := next(filter(None, map(REFUSED.search, run.output)), None)):
+    run.wait_for(lambda: len(run.steps) > 1 or any(map(_REFUSED.search, run.output)), "its second operation")
+    if not (refused := next(filter(None, map(_REFUSED.search, run.output)), None)):
         return run
     assert after == "cut", f"the host is held although {after} ended the run that held it:\n{run.tail()}"
     assert run.end() == 1
