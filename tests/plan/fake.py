@@ -6,15 +6,15 @@ import json
 import os
 import runpy
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests import made_up
+from tests.unit import programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PYINFRA = (sys.executable, "-m", "pyinfra")
+PYINFRA = ("pyinfra",)
 # What a host says of itself in preflight; to everything else a fake host answers nothing, as a bare one does.
 BASICS = {
     "noble": "noble\tUbuntu 24.04.3 LTS\tx86_64\tyes\t8000000\t100000000",
@@ -40,24 +40,18 @@ def fake_inventory(source: Path, folder: Path, release: str = "noble") -> Path:
 def run(
     inventory: Path, *options: str, program: Sequence[str] = PYINFRA, root: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Plan INVENTORY offline with made-up secrets, in the checkout ROOT; PROGRAM takes pyinfra's arguments."""
+    """Plan INVENTORY offline with made-up secrets, in the checkout ROOT.
+
+    + program: a module that takes pyinfra's arguments, and arguments that come first
+    """
     environment = {
         **os.environ,
         "PYINFRA_FAKE_DELAY": "0",
         "PYINFRA_FAKE_DELAY_JITTER": "0",
         **made_up.variables(),
     }
-    command = [*program, str(inventory), "deploy.py", "--dry", "--json", *options]
-    return subprocess.run(
-        command,
-        cwd=root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    arguments = ["-m", *program, str(inventory), "deploy.py", "--dry", "--json", *options]
+    return programs.run(arguments, cwd=root, env=environment)
 
 
 def plan(inventory: Path, *options: str, root: Path = ROOT) -> dict[str, list[str]]:
@@ -73,7 +67,7 @@ def plan(inventory: Path, *options: str, root: Path = ROOT) -> dict[str, list[st
 
 def packages(inventory: Path, notes: Path, *options: str) -> dict[str, set[str]]:
     """Names of the packages that each host would be asked to install; they are noted in the new file NOTES."""
-    done = run(inventory, *options, program=(sys.executable, "-m", "tests.plan.recorder", str(notes)))
+    done = run(inventory, *options, program=("tests.plan.recorder", str(notes)))
     assert done.returncode == 0, done.stderr
     found: dict[str, set[str]] = {}
     for line in notes.read_text().splitlines():

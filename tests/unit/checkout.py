@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from tests import made_up
+from tests.unit import programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(__file__).resolve().parent / "data"
@@ -34,13 +34,4 @@ def run(folder: Path, module: str, *arguments: str, secrets: bool = True) -> sub
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if secrets:
         environment |= made_up.variables()
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return programs.run(["-m", module, *arguments], cwd=folder, env=environment)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from settings.secrets import file, recipients
 from settings.secrets.identity import Identities
 from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
+from tests.unit import programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSPHRASE = "correct horse"
@@ -112,17 +111,19 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return {**kept, "HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"), **variables}
 
 
-def program(*arguments: str, cwd: Path, env: Mapping[str, str], text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run ``python -m ARGUMENTS`` without a terminal, TEXT on its standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=cwd, env=env, input=text, capture_output=True, text=True, timeout=300,
-        check=False,
-    )  # fmt: skip
+def program(
+    *arguments: str, cwd: Path, env: Mapping[str, str], text: str = "", executed: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m ARGUMENTS`` without a terminal, TEXT on its standard input.
 
-
-def _at_the_terminal() -> None:
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    + executed: not by the fork server, so that /proc shows the program's own command line and environment
+    """
+    if executed:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments], cwd=cwd, env=env, input=text, capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+    return programs.run(["-m", *arguments], cwd=cwd, env=env, text=text)
 
 
 def converse(
@@ -130,10 +131,7 @@ def converse(
 ) -> tuple[int, str]:
     """Run ``python -m ARGUMENTS`` at a terminal; type each answer when its prompt has come; its status and output."""
     terminal, inner = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-m", *arguments], cwd=cwd, env=env, stdin=inner, stdout=inner, stderr=inner,
-        preexec_fn=_at_the_terminal,
-    )  # fmt: skip
+    child = programs.start(["-m", *arguments], cwd=cwd, env=env, stdin=inner, stdout=inner, stderr=inner, terminal=True)
     os.close(inner)
     said, waiting, end = "", list(answers), time.monotonic() + 300
     while time.monotonic() < end:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +15,7 @@ from settings.dcor import DcorSettings
 from settings.object_storage import ObjectStorageSettings
 from settings.secret import Secret
 from settings.solr import SolrSettings
+from tests.unit import programs
 
 
 def _ini(**given: object) -> configparser.ConfigParser:
@@ -77,8 +76,7 @@ def test_a_warning_while_ckan_starts_does_not_end_it(email_to: str, tmp_path: Pa
     path = tmp_path / "ckan.ini"
     with path.open("w") as file:
         _ini(email_to=email_to).write(file)
-    command = [sys.executable, "-c", _START, str(path), email_to]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = programs.run(["-c", _START, str(path), email_to], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert ("every start" in done.stderr) != bool(email_to)
 

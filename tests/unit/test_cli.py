@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.unit import programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,15 +26,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def pyinfra(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pyinfra", *arguments],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return programs.run(["-m", "pyinfra", *arguments], cwd=folder, env=environment)
 
 
 def stopped(folder: Path, *arguments: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from settings.resolve import resolve
 from settings.store import SecretStore
 from tasks import develop, test_extensions
 from tests import made_up
+from tests.unit import programs
 from tests.unit.checkout import ROOT
 from tests.unit.test_settings import ONE, sources
 
@@ -98,15 +97,8 @@ def test_the_task_refuses_what_is_no_ref(ref: str, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("task", ["develop", "test_extensions"])
 def test_tasks_are_refused_elsewhere(task: str) -> None:
     """Else the tests would empty the database of a portal that people use."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"tasks.{task}", "inventory/production.py"],
-        cwd=ROOT,
-        env=os.environ | made_up.variables(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    environment = os.environ | made_up.variables()
+    done = programs.run(["-m", f"tasks.{task}", "inventory/production.py"], cwd=ROOT, env=environment)
     assert (done.returncode, "has no development host" in done.stderr) == (1, True), done.stdout + done.stderr
 
 

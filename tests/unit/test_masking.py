@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from settings import masking
 from tests.lab.harness.leaks import forms  # what the lab looks for, written independently of what is masked
+from tests.unit import programs
+from tests.unit.checkout import ROOT
 
 SECRET = """a+b %4d1/"'$HOME\\&;<~"""
 PROGRAM = """
@@ -41,9 +43,7 @@ def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("form", sorted(forms(SECRET)))
 def test_every_form_is_masked_wherever_it_comes_out(form: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, SECRET, form], capture_output=True, text=True, check=False, timeout=300
-    )
+    done = programs.run(["-c", PROGRAM, SECRET, form], cwd=ROOT)
     assert (done.stdout + done.stderr).count(masking.MASK) == 5
     assert form not in done.stdout + done.stderr
     assert done.returncode == 1
@@ -104,8 +104,9 @@ for piece in sys.argv[2:]:
 
 
 def pieces(*words: str) -> str:
-    command = [sys.executable, "-c", PIECES, "s3cret-%w0rd", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+    done = programs.run(["-c", PIECES, "s3cret-%w0rd", *words], cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def test_a_secret_in_pieces_is_masked() -> None:
@@ -145,4 +146,4 @@ def test_click_does_not_write_past_it(variables: dict[str, str]) -> None:
 
 def test_a_crash_leaves_no_core() -> None:
     program = "import resource; from settings import masking; masking.install(); print(resource.getrlimit(4))"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "(0, 0)\n"
+    assert programs.run(["-c", program], cwd=ROOT).stdout == "(0, 0)\n"

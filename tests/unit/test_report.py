@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from settings.secret import Secret
 from settings.secrets.sealed import Place
 from tests import made_up
+from tests.unit import programs
 from tests.unit.checkout import checkout, run
 from tests.unit.keys import operator, vault
 
@@ -200,13 +200,18 @@ def test_a_variable_that_gives_no_secret_is_said(folder: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
 def test_a_reader_that_has_seen_enough(options: list[str], folder: Path) -> None:
-    command = [sys.executable, "-m", "settings", INVENTORY, *options]
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(command, cwd=folder, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
-    os.close(writing)
-    assert done.returncode == 128 + signal.SIGPIPE
-    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+    with (folder / "complaints").open("w+") as complaints, open(os.devnull) as nothing:  # noqa: PTH123
+        done = programs.start(
+            ["-m", "settings", INVENTORY, *options], cwd=folder, env=os.environ,
+            stdin=nothing.fileno(), stdout=writing, stderr=complaints.fileno(),
+        )  # fmt: skip
+        os.close(writing)
+        assert done.wait() == 128 + signal.SIGPIPE
+        complaints.seek(0)
+        said = complaints.read()
+    assert "Traceback" not in said and "BrokenPipe" not in said
 
 
 def test_all_files_that_are_no_python_are_said(folder: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from settings.secret import Secret
 from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
+from tests.unit import programs
 from tests.unit.keys import PASSPHRASE, ROOT, Operator, converse, environment, operator, program
 
 INVENTORY = "inventory/production.py"
@@ -29,10 +30,11 @@ class Desk:
     """A checkout, and somebody's home; ``run`` is the program without a terminal, ``type`` at one.
 
     + memory: a folder in memory, for XDG_RUNTIME_DIR
+    + executed: not by the fork server, for tests that look at it in /proc
     """
 
     def __init__(self, folder: Path, alice: Operator, memory: str) -> None:
-        self.alice = alice
+        self.alice, self.executed = alice, False
         self.checkout, self.home = folder / "checkout", folder / "home"
         for name in ("group_data", "inventory", "locks", "settings"):
             shutil.copytree(ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__", "lab.py"))
@@ -49,7 +51,8 @@ class Desk:
             shutil.copy(one.path.with_suffix(suffix), self.home / ".ssh" / f"id_ed25519{suffix}")
 
     def run(self, verb: str, *arguments: str, text: str = "", inventory: str = INVENTORY) -> tuple[int, str, str]:
-        done = program(PROGRAM, verb, inventory, *arguments, cwd=self.checkout, env=self.env, text=text)
+        words = (PROGRAM, verb, inventory, *arguments)
+        done = program(*words, cwd=self.checkout, env=self.env, text=text, executed=self.executed)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
 
@@ -339,6 +342,7 @@ def editor(desk: Desk, then: str) -> Path:
 
 def test_edit(ready: Desk) -> None:
     ready.ok("generate")
+    ready.executed = True
     before = ready.value("postgresql_password")
     log = editor(
         ready,
@@ -354,6 +358,7 @@ def test_edit(ready: Desk) -> None:
     assert ready.value("ckan_smtp_password") == OTHER and out == ""
     assert ready.value("postgresql_password") == before
     noted = log.read_text()
+    assert f"-m {PROGRAM} edit {INVENTORY}" in noted and f"HOME={ready.home}\n" in noted  # it looked
     assert noted.splitlines()[:3] == ["600", "700", "tmpfs"]
     assert VALUE not in noted and f"ckan_smtp_password = {VALUE}\n" in log.with_suffix(".text").read_text()
     ready.leaves_nothing()
@@ -428,8 +433,10 @@ def test_what_somebody_else_changed_meanwhile_is_not_lost(ready: Desk) -> None:
 def test_an_ended_edit_leaves_nothing(number: signal.Signals, ready: Desk) -> None:
     editor(ready, "echo $$ > $HOME/pid; exec sleep 30")
     before = ready.files()
-    command = [sys.executable, "-m", PROGRAM, "edit", INVENTORY]
-    editing = subprocess.Popen(command, cwd=ready.checkout, env=ready.env, stdin=subprocess.DEVNULL)
+    with open(os.devnull, "r+") as nothing:  # noqa: PTH123
+        one = nothing.fileno()
+        command = ["-m", PROGRAM, "edit", INVENTORY]
+        editing = programs.start(command, cwd=ready.checkout, env=ready.env, stdin=one, stdout=one, stderr=one)
     pid = ready.home / "pid"
     _until(lambda: pid.exists() and pid.read_text().endswith("\n"))
     assert list((ready.home / "run").iterdir())

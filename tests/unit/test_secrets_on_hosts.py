@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from operations import files
 from operations.text import Text
 from settings.secret import Secret
+from tests.unit import programs
 from tests.unit.converge import apply, mode, shim
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -79,10 +79,8 @@ def test_a_killed_installation_leaves_only_a_private_file(tmp_path: Path, shims:
 
 
 def _pyinfra(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pyinfra", "-vvv", "--debug", *arguments],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return programs.run(["-m", "pyinfra", "-vvv", "--debug", *arguments], cwd=folder, env=environment)
 
 
 DEPLOY = """\

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import stat
-import subprocess
-import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +15,7 @@ from settings.secret import Secret
 from tasks import access
 from tasks.newfile import NewFile
 from tasks.zip_archive import Member, archive
+from tests.unit import programs
 from tests.unit.checkout import ROOT
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJhLXRva2VuIn0.c2lnbmF0dXJl"
@@ -81,8 +80,6 @@ def test_a_file_is_never_overwritten_and_whole_or_not_there(tmp_path: Path) -> N
 )
 def test_mistakes_are_one_sentence(arguments: tuple[str, ...], says: str) -> None:
     module, *rest = arguments
-    done = subprocess.run(
-        [sys.executable, "-m", f"tasks.{module}", *rest], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = programs.run(["-m", f"tasks.{module}", *rest], cwd=ROOT)
     assert done.returncode == 1 and done.stderr.startswith(f"error: {says}"), done.stderr
     assert done.stderr.count("\n") == 1 and done.stdout == ""
