@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -36,17 +37,18 @@ TWIN, SWAP = 'cp -a "$p" "$p.twin"', 'mv "$p.twin" "$p"'
 
 @dataclass(frozen=True)
 class Drift:
-    """One thing that went wrong on a host, and the shell script that does it."""
+    """One thing that went wrong on a host, the shell script that does it, and the path at which it shows, if any."""
 
     name: str
     script: str
+    path: str = ""
 
 
 def _on_files(kind: str, script: str, paths: list[str]) -> list[Drift]:
     found = []
     for number, path in enumerate(paths):
         variables = f"p={shlex.quote(path)} k={KEPT}/{number}-{kind.split()[-1]}"
-        found.append(Drift(f"{path} {kind}", f"{variables}; {script}"))
+        found.append(Drift(f"{path} {kind}", f"{variables}; {script}", path))
     return found
 
 
@@ -288,10 +290,7 @@ def test_a_drifted_role_of_a_stopped_server_is_repaired(known: Converged) -> Non
 def _repair(known: Converged, drifts: list[Drift]) -> list[str]:
     """Apply DRIFTS; assert that a run repairs all as planned, and loses nothing."""
     portal_host = known.portal_host
-    portal_host.run("mkdir", "-p", KEPT)
-    for drift in drifts:
-        done = inside.run(NAME, ["sh", "-ec", drift.script], check=False)
-        assert done.returncode == 0, f"{drift.name} could not be done: {done.stderr}"
+    _let_drift(drifts)
     precious = set(_precious(portal_host))
     changed = deploy.plan_and_apply().get(NAME, [])
     assert changed, "nothing was planned"
@@ -303,6 +302,26 @@ def _repair(known: Converged, drifts: list[Drift]) -> list[str]:
         "sh", "-c", f"rm -rf {KEPT}; find /etc /usr /var /opt -xdev -name '*.aside.*' -prune -exec rm -rf {{}} +"
     )
     return changed
+
+
+def _let_drift(drifts: list[Drift]) -> None:
+    """Apply DRIFTS; assert that each of them made a difference, where the oracle looks."""
+    inside.run(NAME, ["mkdir", "-p", KEPT])
+    before = oracle.files(NAME)
+    for drift in drifts:
+        done = inside.run(NAME, ["sh", "-ec", drift.script], check=False)
+        assert done.returncode == 0, f"{drift.name} could not be done: {done.stderr}"
+    after = oracle.files(NAME)
+    same = [
+        drift.name
+        for drift in drifts
+        if drift.path in before.keys() | after.keys() and _tree(before, drift.path) == _tree(after, drift.path)
+    ]
+    assert same == [], "these drifts were none"
+
+
+def _tree(files: dict[str, Any], path: str) -> dict[str, Any]:
+    return {name: value for name, value in files.items() if name == path or name.startswith(f"{path}/")}
 
 
 def _precious(portal_host: PortalHost) -> list[str]:

@@ -26,6 +26,12 @@ def snapshot(name: str) -> State:
     return found
 
 
+def files(name: str) -> dict[str, Any]:
+    """The part of the state that files are, however spoilt the host is otherwise; without times."""
+    found = json.loads(inside.run(name, ["python3", "-", "files"], text=_SCRIPT.read_text()).stdout)
+    return {path: {key: item for key, item in value.items() if key != "mtime"} for path, value in found.items()}
+
+
 def difference(before: State, after: State) -> list[str]:
     """Each difference between two states of one host, as a line; none when nothing at all happened between them."""
     lines = []

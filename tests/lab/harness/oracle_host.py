@@ -254,6 +254,9 @@ def packages() -> dict[str, str]:
     return dict(line.split("\t") for line in lines)
 
 
+if sys.argv[1:] == ["files"]:
+    print(json.dumps(files()))
+    sys.exit()
 state = {
     "files": files(),
     "accounts": accounts(),
