@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def managed(deployment: Deployment, folder: Path) -> Managed:
     """What the portal of DEPLOYMENT consists of, from an offline plan; the converged host must be up."""
     notes = folder / "notes.json"
     inventory = fake.fake_inventory(deploy.ROOT / deployment.inventory, folder, deployment.release)
-    done = fake.run(inventory, program=(sys.executable, str(Path(__file__).with_name("foresight_main.py")), str(notes)))
+    done = fake.run(inventory, program=("tests.lab.harness.foresight_main", str(notes)))
     assert done.returncode == 0, done.stderr
     found = json.loads(notes.read_text())
     described = inside.run(NAME, ["python3", "-c", _DESCRIBE, json.dumps(found["path"])]).stdout
