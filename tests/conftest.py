@@ -35,12 +35,8 @@ pytest.register_assert_rewrite(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="one by one instead of batched")
-    parser.addoption(
-        "--part", action="append", default=[], help="lab: only this part; repeatable"
-    )
-    parser.addoption(
-        "--shard", metavar="COMMIT", help="lab: also some guarantees, chosen by COMMIT"
-    )
+    parser.addoption("--part", action="append", default=[], help="lab: only this part; repeatable")
+    parser.addoption("--shard", metavar="COMMIT", help="lab: also some guarantees, chosen by COMMIT")
     parser.addoption("--record-durations", action="store_true", help="lab: measure what tests/lab/durations.tsv has")
     parser.addoption("--portal", metavar="FLAVOUR-RELEASE", help="lab: this deployment only, e.g. dcor-bookworm")
 
