@@ -31,6 +31,11 @@ class Connection:
     def fetchone(self): return ("package",)
     def fetchall(self): return list(self.states.items())
 """
+# What is waited for comes at the next question here, or never: the host's pauses are cut to a twentieth.
+HURRY = """
+import time
+time.sleep = lambda seconds, sleep=time.sleep: sleep(seconds / 20)
+"""
 
 
 class Portal:
@@ -43,6 +48,7 @@ class Portal:
         (folder / "env/bin").mkdir(parents=True)
         (folder / "site").mkdir()
         (folder / "site/psycopg2.py").write_text(PSYCOPG2)
+        (folder / "site/sitecustomize.py").write_text(HURRY)
         (folder / "ckan.ini").write_text("[app:main]\nsqlalchemy.url = postgresql://u:p%%25@db/ckan\n")
         python = folder / "env/bin/python"
         python.write_text(

@@ -20,6 +20,7 @@ from settings.secrets.sealed import Place
 from settings.secrets.vault import Vault
 from tests.unit import programs
 from tests.unit.keys import PASSPHRASE, ROOT, Operator, converse, environment, operator, program
+from tests.unit.witness import Started, programs_of
 
 INVENTORY = "inventory/production.py"
 VALUE, OTHER = "s3cret-%w0rd", "an0ther-%w0rd"
@@ -464,20 +465,50 @@ def _until(done: object) -> None:
 # --- what others can see ----------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_seen_while_a_value_is_typed(ready: Desk) -> None:
-    """Not in the command lines and environments of the program and its children, which other users can read."""
-    command = [sys.executable, "-m", PROGRAM, "set", INVENTORY, "redis_password"]
-    asking = subprocess.Popen(command, cwd=ready.checkout, env=ready.env, stdin=subprocess.PIPE, text=True)
-    assert asking.stdin
-    asking.stdin.write(VALUE)
-    asking.stdin.flush()
-    for _ in range(30):
-        seen = [Path(f"/proc/{asking.pid}/{name}").read_bytes() for name in ("cmdline", "environ", "comm")]
-        assert VALUE.encode() not in b"".join(seen)
-        time.sleep(0.02)
-    asking.stdin.close()
-    assert asking.wait(timeout=120) == 0
-    ready.leaves_nothing()
+def watched(desk: Desk, verb: str, *arguments: str, text: str = "") -> list[Started]:
+    """Run the program, executed; return it and all that it starts, as other users of the machine could see them."""
+    command = [sys.executable, "-m", PROGRAM, verb, INVENTORY, *arguments]
+    done, seen = programs_of(command, cwd=desk.checkout, env=desk.env, text=text)
+    assert done.returncode == 0, done.stderr
+    assert seen[0].words == command and f"HOME={desk.home}" in seen[0].environment
+    return seen
+
+
+def test_no_program_shows_a_value(ready: Desk, tmp_path: Path) -> None:
+    """Neither in its command line nor in its environment, from its start to its end, nor do its children."""
+    ready.ok("generate")
+    bob = operator(tmp_path / "keys", "bob")
+    (ready.home / "edited").write_text(f"ckan_smtp_password = {OTHER}\nredis_password = {VALUE}-2\n")
+    seen = [
+        *watched(ready, "set", "ckan_smtp_password", text=VALUE),
+        *watched(ready, "set", "redis_password", "--host", "data", text=OTHER),
+        *watched(ready, "rotate", "ckan_smtp_password", text=OTHER),
+        *watched(ready, "rotate", "postgresql_password"),
+        *watched(ready, "get", "ckan_smtp_password"),
+        *watched(ready, "list"),
+        *watched(ready, "recipients", "add", bob.line),
+        *watched(ready, "recipients", "remove", "bob"),
+    ]
+    made = [ready.value(name) for name in ("ckan_secret_key", "postgresql_password", "ckan_sysadmin_password")]
+    editor(ready, 'cat "$1" > $HOME/shown; cp $HOME/edited "$1"')
+    edit = watched(ready, "edit")
+    assert any(str(ready.home / "editor") in one.words for one in edit)
+    assert any(one.words[0] == "cp" for one in edit)
+    assert all(f" = {value}\n" in (ready.home / "shown").read_text() for value in (*made, OTHER))
+    seen += [*edit, *watched(ready, "generate")]
+    made += [ready.value(name) for name in ("ckan_secret_key", "postgresql_password", "ckan_sysadmin_password")]
+    assert len(set(made)) == 6
+    for value in (VALUE, OTHER, *made):
+        assert not [one.words for one in seen if value in one.shown]
+
+
+@pytest.mark.parametrize(
+    "shows", ['/bin/true "$(cat "$1")"', 'SHOWN="$(cat "$1")" /bin/true', "(/bin/true $(cat $1)) & wait"]
+)
+def test_a_program_that_shows_a_value_is_found(shows: str, ready: Desk) -> None:
+    """However short it lives: else the test above could not fail."""
+    editor(ready, shows)
+    assert [one.words[0] for one in watched(ready, "edit") if VALUE in one.shown] == ["/bin/true"]
 
 
 def test_only_get_prints_a_value(ready: Desk, tmp_path: Path) -> None:
