@@ -123,7 +123,7 @@ class _Here:
 class _Release(BaseStateCallback):
     """Lets go when pyinfra disconnects; a process that ends without doing so lets go, too.
 
-    Says when an operation failed because its host is gone: pyinfra itself says no more than that it failed.
+    Says when the host is gone: pyinfra itself says no more than that an operation failed.
     """
 
     @staticmethod
@@ -131,12 +131,6 @@ class _Release(BaseStateCallback):
     def host_disconnect(state: State, host: Host) -> None:
         if held := host.connector_data.pop(_KEY, None):
             held.close()
-
-    @staticmethod
-    @override
-    def operation_host_error(
-        state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
-    ) -> None:
         transport = _transport(host)
         if transport is not None and not transport.is_active():
             logger.error(

@@ -14,7 +14,9 @@ from operations import connection, lock
 
 def _host(transport: Any) -> Any:
     return SimpleNamespace(
-        name="portal", connector=SimpleNamespace(client=SimpleNamespace(get_transport=lambda: transport))
+        name="portal",
+        connector_data={},
+        connector=SimpleNamespace(client=SimpleNamespace(get_transport=lambda: transport)),
     )
 
 
@@ -43,10 +45,10 @@ def test_hosts_without_ssh_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("alive", [True, False])
-def test_an_operation_that_fails_with_its_connection_says_so(alive: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_connection_that_was_lost_is_said(alive: bool, caplog: pytest.LogCaptureFixture) -> None:
     host = _host(SimpleNamespace(is_active=lambda: alive))
     with caplog.at_level(logging.ERROR):
-        lock._Release.operation_host_error(None, host, "")  # type: ignore[arg-type]
+        lock._Release.host_disconnect(None, host)  # type: ignore[arg-type]
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == (not alive)
     assert all(message.startswith("the connection to portal is lost: ") for message in said)
