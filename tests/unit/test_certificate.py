@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
-from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
-from pyinfra_testing.facts import make_fact_tests
-from pyinfra_testing.operations import make_operation_tests
 from pyinfra_testing.util import FakeState, create_host
 
-import facts.certificate
 import operations.certificate
 from facts.certificate import Certificate, PublicKey
 from operations import foresight
 from operations.certificate import _MAKE_CERTIFICATE, _MAKE_KEY, _subject, openssl_configuration
+from tests.unit.generated import NOW, seams
 
-FIXTURES = Path(__file__).parent / "fixtures"
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PEM = "/etc/ssl/certs/portal.pem"
 
 
-@pytest.fixture(autouse=True)
-def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep fixtures readable: constant scripts by name, standard input as a string, a time that is known."""
-    monkeypatch.setattr(FakeState, "current_stage", StateStage.Prepare, raising=False)
-    monkeypatch.setattr("operations.files.StringIO", str)
-    monkeypatch.setattr("operations.files.REST", ())
-    monkeypatch.setattr(operations.certificate, "_now", lambda: NOW)
-    for module, name, short in (
-        (facts.certificate, "_CERTIFICATE", "SCRIPT"),
-        (facts.certificate, "_PUBLIC_KEY", "SCRIPT"),
-        (operations.certificate, "_MAKE_KEY", "KEY"),
-        (operations.certificate, "_MAKE_CERTIFICATE", "CERTIFICATE"),
-        (operations.certificate, "_SET_ACCESS", "ACCESS"),
-    ):
-        monkeypatch.setattr(module, name, short)
-
-
-def _fixtures(kind: str, name: str) -> Any:
-    make = make_fact_tests if kind == "facts" else make_operation_tests
-    return make(kind, name, FIXTURES / kind / name)
-
-
-TestCertificate = _fixtures("facts", "certificate.Certificate")
-TestPublicKey = _fixtures("facts", "certificate.PublicKey")
-TestSelfSigned = _fixtures("operations", "certificate.self_signed")
-TestWatch = _fixtures("operations", "certificate.watch")
+@pytest.fixture
+def known_time() -> Iterator[None]:
+    with seams("certificate"):
+        yield
 
 
 @pytest.mark.parametrize("fact", [Certificate, PublicKey])
@@ -69,8 +42,7 @@ def test_a_file_without_certificate_is_garbage() -> None:
         Certificate().process(["access 644 root:root"])
 
 
-def test_only_certificates_leave_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+def test_only_certificates_leave_the_host(tmp_path: Path) -> None:
     pem = tmp_path / "it's both.pem"
     certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     pem.write_text(f"-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n{certificate}")
@@ -80,9 +52,7 @@ def test_only_certificates_leave_the_host(tmp_path: Path, monkeypatch: pytest.Mo
     assert shell(PublicKey().command(str(tmp_path / "none")).get_raw_value()) == ""
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-def test_certificate_is_as_the_manual_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+def test_certificate_is_as_the_manual_has_it(tmp_path: Path) -> None:
     odd = 'München $x #1 "q" \\ it\'s, a+b=c;'
     subject = _subject("portal.example.org", "DE", "Bavaria", odd, "DCOR-med")
     text = openssl_configuration(subject, ("portal.example.org", "www.example.org"), ("10.5.4.3", "::1"), ("a@b.org",))
@@ -112,6 +82,7 @@ def certificate(**changes: Any) -> dict[str, Any]:
     return {"not_after": NOW + timedelta(days=29, hours=23), "access": "644 root:root", **changes}
 
 
+@pytest.mark.usefixtures("known_time")
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [

@@ -2,83 +2,94 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
 from pyinfra.api import FactBase
 
-from facts.apt import AptState, Brought, Packages
-from facts.certificate import Joined
-from facts.ckan import CkanVersion, Database, DatabaseState, Version
-from facts.ckan_data import Holdings, HoldingsState, Location
-from facts.ckan_index import Index, IndexState
-from facts.deb import Deb, DebState
-from facts.download import Checksum, Unpacked
-from facts.files import Managed, ManagedState
-from facts.git import Checkouts
-from facts.minio import Access, AccessState
-from facts.nftables import Table, TableState
-from facts.python import Environment, EnvironmentState
-from facts.s3 import Semantics, SemanticsState
-from facts.supervisor import Programs, ProgramsState
-from facts.systemd import Present, Unit, UnitState
-from facts.users import Home
-from tests.unit.generated import fact_tests
+from facts.apt import AptState
+from facts.ckan import CkanVersion, DatabaseState
+from facts.ckan_data import HoldingsState
+from facts.ckan_index import IndexState
+from facts.deb import DebState
+from facts.files import ManagedState
+from facts.minio import AccessState
+from facts.nftables import TableState
+from facts.postgresql import DatabaseState as PostgresqlDatabaseState
+from facts.postgresql import RoleState
+from facts.python import EnvironmentState
+from facts.s3 import SemanticsState
+from facts.supervisor import ProgramsState
+from facts.systemd import UnitState
+from tests.unit.checkout import ROOT
+from tests.unit.generated import FIXTURES, fact_tests, paths
 
 pytestmark = pytest.mark.filterwarnings("ignore:No (requires )?command set")
 
-TestManaged = fact_tests("files.Managed")
-TestUnit = fact_tests("systemd.Unit")
-TestPresent = fact_tests("systemd.Present")
-TestPackages = fact_tests("apt.Packages")
-TestBrought = fact_tests("apt.Brought")
-TestEnvironment = fact_tests("python.Environment")
-TestHostScratch = fact_tests("host.Scratch")
-TestScratchRecorded = fact_tests("scratch.Recorded")
-TestChecksum = fact_tests("download.Checksum")
-TestUnpacked = fact_tests("download.Unpacked")
-TestDeb = fact_tests("deb.Deb")
-TestCheckouts = fact_tests("git.Checkouts")
-TestPrograms = fact_tests("supervisor.Programs")
-TestVersion = fact_tests("ckan.Version")
-TestDatabase = fact_tests("ckan.Database")
-TestIndex = fact_tests("ckan_index.Index")
-TestLocation = fact_tests("ckan_data.Location")
-TestHoldings = fact_tests("ckan_data.Holdings")
-TestTable = fact_tests("nftables.Table")
-TestHome = fact_tests("users.Home")
-TestBasics = fact_tests("host.Basics")
-TestUnmounted = fact_tests("host.Unmounted")
-TestAccess = fact_tests("minio.Access")
-TestSemantics = fact_tests("s3.Semantics")
-TestJoined = fact_tests("certificate.Joined")
+PATHS = paths("facts")
+globals().update({path: fact_tests(path) for path in PATHS})
+
+# What each fact says of a host that printed nothing.
+DEFAULTS: dict[str, object] = {
+    "apt.Brought": (),
+    "apt.Packages": AptState(),
+    "certificate.Certificate": None,
+    "certificate.Joined": False,
+    "certificate.PublicKey": None,
+    "ckan.Database": DatabaseState(),
+    "ckan.Version": CkanVersion(),
+    "ckan_data.Holdings": HoldingsState(),
+    "ckan_data.Location": "",
+    "ckan_index.Index": IndexState(),
+    "deb.Deb": DebState(),
+    "download.Checksum": None,
+    "download.Former": [],
+    "download.Unpacked": None,
+    "files.Managed": ManagedState(None),
+    "git.Checkouts": {},
+    "host.Basics": None,
+    "host.Scratch": None,
+    "host.Unmounted": [],
+    "http.Answers": (),
+    "minio.Access": AccessState(),
+    "nftables.Table": TableState(),
+    "postgresql.Database": PostgresqlDatabaseState(),
+    "postgresql.Role": RoleState(),
+    "python.Environment": EnvironmentState(),
+    "s3.Semantics": SemanticsState(),
+    "scratch.Recorded": (),
+    "supervisor.Programs": ProgramsState(),
+    "systemd.Present": (),
+    "systemd.Unit": UnitState(),
+    "users.Home": None,
+}
 
 
-@pytest.mark.parametrize(
-    ("fact", "default"),
-    [
-        (Managed, ManagedState(None)),
-        (Unit, UnitState()),
-        (Present, ()),
-        (Packages, AptState()),
-        (Brought, ()),
-        (Environment, EnvironmentState()),
-        (Checksum, None),
-        (Unpacked, None),
-        (Deb, DebState()),
-        (Checkouts, {}),
-        (Programs, ProgramsState()),
-        (Version, CkanVersion()),
-        (Database, DatabaseState()),
-        (Index, IndexState()),
-        (Location, ""),
-        (Holdings, HoldingsState()),
-        (Table, TableState()),
-        (Home, None),
-        (Access, AccessState()),
-        (Semantics, SemanticsState()),
-        (Joined, False),
-    ],
-)
-def test_nothing_printed_means_not_installed_yet(fact: type[FactBase[Any]], default: object) -> None:
-    assert fact.default() == default
+def _all() -> dict[str, type[FactBase[Any]]]:
+    """Every fact that facts/ defines, by module and name."""
+    modules = [import_module(f"facts.{path.stem}") for path in (ROOT / "facts").glob("*.py")]
+    return {
+        f"{module.__name__.removeprefix('facts.')}.{name}": one
+        for module in modules
+        for name, one in vars(module).items()
+        if isinstance(one, type) and issubclass(one, FactBase) and one.__module__ == module.__name__
+    }
+
+
+FACTS = _all()
+
+
+def test_every_fact_has_fixtures_and_every_folder_a_fact() -> None:
+    assert sorted(FACTS) == PATHS
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_folder_has_fixtures_and_nothing_else(path: str) -> None:
+    assert {one.suffix for one in (FIXTURES / "facts" / path).iterdir()} == {".yaml"}
+
+
+@pytest.mark.parametrize("path", sorted(FACTS | DEFAULTS))
+def test_nothing_printed_means_not_installed_yet(path: str) -> None:
+    assert path in DEFAULTS, "what does it say of a host that printed nothing?"
+    assert FACTS[path].default() == DEFAULTS[path]

@@ -22,8 +22,8 @@ from tests.unit.converge import changed, shim
 def language(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Speak English or German: there a number has a comma, and a file is a »reguläre Datei«."""
     if request.param != "C.UTF-8":
-        if shutil.which("localedef") is None or not Path("/usr/share/i18n/locales/de_DE").exists():
-            pytest.skip("the package locales is not installed")
+        there = shutil.which("localedef") and Path("/usr/share/i18n/locales/de_DE").exists()
+        assert there, "the package locales is missing: apt-get install locales (script/test does)"
         (tmp_path / "locales").mkdir()
         made = tmp_path / "locales/de_DE.UTF-8"
         subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", made], check=True, capture_output=True)
@@ -38,6 +38,22 @@ def test_files_settle(language: str, tmp_path: Path, owner: dict[str, Any]) -> N
     assert changed(files.link, path=str(tmp_path / "d/l"), target="f")
 
 
+HUNDREDTH = os.sysconf("SC_CLK_TCK")
+# The kernel tells starts and its own age in hundredths of a second: what the fact says may be off by three of them.
+PRECISION = 0.04
+APART = 0.25  # seconds between what is to be older and what is to be newer
+
+
+def start_of(pid: int) -> float:
+    """When a process started, seconds since the epoch, independently of the fact."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
+    while True:
+        before = time.clock_gettime(time.CLOCK_BOOTTIME)
+        now = time.time()
+        if time.clock_gettime(time.CLOCK_BOOTTIME) - before < 0.005:
+            return now - before + ticks / HUNDREDTH
+
+
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     started = subprocess.Popen(["sleep", "60"])
@@ -49,7 +65,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 def test_times_of_a_unit(
     language: str, tmp_path: Path, shims: Path, monkeypatch: pytest.MonkeyPatch, process: subprocess.Popen[bytes]
 ) -> None:
-    """Against a real process: a file of just before its start is older, one of just after is newer."""
+    """Against a real process: a file of before its start is older, one of after it is newer."""
     unit_file, stamp, read = (tmp_path / name for name in ("x.service", "stamp", "read"))
     for path in (unit_file, stamp, read):
         path.write_text("")
@@ -70,22 +86,26 @@ def test_times_of_a_unit(
     found = state()
     assert (found.load, found.active, found.enabled, found.pid) == ("loaded", "active", "enabled", process.pid)
     assert found.started is not None and found.newest is not None and found.reloaded is not None
-    assert abs(found.started - time.time()) < 60
     assert found.newest == pytest.approx(read.stat().st_mtime, abs=0.001)
     assert found.reloaded == pytest.approx(stamp.stat().st_mtime, abs=0.001)
-    # The clock that processes are timed with has hundredths of a second.
+    assert found.started == pytest.approx(start_of(process.pid), abs=PRECISION)
+    time.sleep(APART)
     newer = subprocess.Popen(["sleep", "60"])
     try:
         values["MainPID"] = str(newer.pid)
         cases = "".join(f'*"--value -p {key} "*) echo "{value}";; ' for key, value in values.items())
         shim(shims, "systemctl", f"case \"$*\" in {cases} *) printf '{shown}';; esac")
-        time.sleep(0.03)
+        assert start_of(newer.pid) - read.stat().st_ctime > APART / 2
         before = state()
-        assert before.started is not None and before.newest is not None and before.newest < before.started + 0.02
+        assert before.started is not None and before.newest is not None and before.newest < before.started
+        assert before.started == pytest.approx(start_of(newer.pid), abs=PRECISION)
+        time.sleep(APART)
         os.utime(read, (1, 1))  # touch -d: its ctime tells nevertheless
+        assert read.stat().st_ctime - start_of(newer.pid) > APART / 2
         after = state()
         assert after.started is not None and after.newest is not None and after.newest > after.started
-        assert after.started == pytest.approx(before.started, abs=0.03)
+        assert after.newest == pytest.approx(read.stat().st_ctime, abs=0.001)
+        assert after.started == pytest.approx(before.started, abs=2 * PRECISION)
     finally:
         newer.kill()
         newer.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -20,10 +19,7 @@ from settings.store import SecretStore
 from tests.unit.converge import settle, shim
 from tests.unit.test_settings import ADDRESSES, SPLIT, problems, sources
 
-needs_nft = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("nft") is None or subprocess.run(["unshare", "-n", "true"]).returncode != 0,
-    reason="needs root, nft and network namespaces",
-)
+needs_nft = pytest.mark.skipif(os.geteuid() != 0, reason="only root may make network namespaces")
 
 
 def rules(*clients: str, more: tuple[str, ...] = ()) -> str:

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from tests.unit.generated import operation_tests
+from importlib import import_module
+from typing import Any
 
-TestInstall = operation_tests("files.install")
-TestDirectory = operation_tests("files.directory")
-TestLog = operation_tests("files.log")
-TestLink = operation_tests("files.link")
-TestAbsent = operation_tests("files.absent")
-TestServiceFollow = operation_tests("service.follow")
-TestServiceUnitsAbsent = operation_tests("service.units_absent")
-TestSupervisorProgram = operation_tests("supervisor.program")
-TestSupervisorFollow = operation_tests("supervisor.follow")
-TestSupervisorAbsent = operation_tests("supervisor.absent")
-TestAptPackages = operation_tests("apt.packages")
-TestServiceWithout = operation_tests("service.without")
-TestAptAbsent = operation_tests("apt.absent")
-TestDebEnvironment = operation_tests("deb.environment")
-TestDebAbsent = operation_tests("deb.absent")
-TestDownloadFile = operation_tests("download.file")
-TestDownloadUnpacked = operation_tests("download.unpacked")
-TestPythonEnvironment = operation_tests("python.environment")
-TestPythonFormerAbsent = operation_tests("python.former_absent")
-TestGitCheckout = operation_tests("git.checkout")
-TestGitAbsent = operation_tests("git.absent")
-TestDownloadProgram = operation_tests("download.program")
-TestMinioAccess = operation_tests("minio.access")
-TestServiceAbsent = operation_tests("service.absent")
-TestTrustBundle = operation_tests("trust.bundle")
-TestTrustEnvironment = operation_tests("trust.environment")
-TestWheelMember = operation_tests("wheel.member")
-TestCkanDatabase = operation_tests("ckan.database")
-TestCkanSearchIndex = operation_tests("ckan.search_index")
-TestNftablesTable = operation_tests("nftables.table")
-TestScratchFolders = operation_tests("scratch.folders")
-TestUsersSystem = operation_tests("users.system")
+import pytest
+
+from tests.unit.generated import FIXTURES, operation_tests, paths
+
+PATHS = paths("operations")
+globals().update({path: operation_tests(path) for path in PATHS})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_folder_is_an_operation_s(path: str) -> None:
+    module, _, name = path.partition(".")
+    operation: Any = getattr(import_module(f"operations.{module}"), name)
+    assert operation._inner.__module__ == f"operations.{module}"
+    assert list((FIXTURES / "operations" / path).glob("*.yaml")), "no fixture"
+    assert {one.suffix for one in (FIXTURES / "operations" / path).iterdir()} == {".yaml"}
+
+
+def test_what_is_shared_is_shared_by_a_folder() -> None:
+    assert {one.stem for one in (FIXTURES / "operations").glob("*.*") if one.is_file()} <= set(PATHS)

@@ -1,62 +1,34 @@
 """PostgreSQL's facts, operations, templates and settings."""
 
-import base64
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import pyinfra_testing.operations
 import pytest
 from pydantic import ValidationError
 from pyinfra.api import FactProcessError, OperationError
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
-from pyinfra_testing.facts import make_fact_tests
-from pyinfra_testing.operations import make_operation_tests
-from pyinfra_testing.util import FakeState, create_host, parse_value
+from pyinfra_testing.util import FakeState, create_host
 
-import facts.postgresql
 import operations.postgresql
 from deploys.postgresql import _network
 from facts.postgresql import Database, DatabaseState, Role, RoleState
 from operations.text import render
 from settings.postgresql import PostgresqlSettings
 from settings.secret import Secret
-
-FIXTURES = Path(__file__).parent / "fixtures"
+from tests.unit.generated import seams
 
 
 def hidden(text: str) -> Secret:
     return Secret(text)
 
 
-def secret(value: Any) -> Any:
-    """Fixtures write a secret as ``secret:…``."""
-    if isinstance(value, dict):
-        return {key: secret(item) for key, item in value.items()}
-    if isinstance(value, str) and value.startswith("secret:"):
-        return hidden(value.removeprefix("secret:"))
-    return parse_value(value)
-
-
 @pytest.fixture(autouse=True)
-def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep fixtures readable: constant scripts by name, standard input as a string, a salt that is known."""
-    monkeypatch.setattr(FakeState, "current_stage", StateStage.Prepare, raising=False)
-    monkeypatch.setattr(pyinfra_testing.operations, "parse_value", secret)
-    monkeypatch.setattr(facts.postgresql, "_SCRIPT", "SCRIPT")
-    monkeypatch.setattr(operations.postgresql, "_RUN", "RUN")
+def _seams(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in the data files: constant scripts by name, a salt that is known; standard input as a string."""
     monkeypatch.setattr("operations.files.StringIO", str)
-    monkeypatch.setattr("operations.files.REST", ())
-    salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
-    monkeypatch.setattr(operations.postgresql, "token_bytes", lambda size: salt[:size])
-
-
-TestRole = make_fact_tests("facts", "postgresql.Role", FIXTURES / "facts/postgresql.Role")
-TestDatabase = make_fact_tests("facts", "postgresql.Database", FIXTURES / "facts/postgresql.Database")
-TestRoleOperation = make_operation_tests("operations", "postgresql.role", FIXTURES / "operations/postgresql.role")
-TestDatabaseOperation = make_operation_tests(
-    "operations", "postgresql.database", FIXTURES / "operations/postgresql.database"
-)
+    with seams("postgresql"):
+        yield
 
 
 def run(operation: Any, stage: StateStage, answers: dict[str, Any], **arguments: Any) -> list[Any]:

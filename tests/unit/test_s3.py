@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
@@ -37,20 +38,27 @@ def ask(endpoint: str) -> SemanticsState:
     return fact.process((done.stdout or done.stderr).splitlines())
 
 
-def test_one_that_lacks_what_dcor_needs(moto: str) -> None:
-    found = ask(moto)
-    assert found.state == "lacks"
-    assert "privacy: everybody may read a private object (HTTP 200)" in found.lacks
-    sentence = trouble(found, moto, KEY, "portal")
+@pytest.fixture(scope="module")
+def asked(moto: str) -> SemanticsState:
+    """What moto was found to be, beside a bucket of somebody; once, for it takes a while."""
+    client(moto).create_bucket(Bucket="of-somebody")
+    return ask(moto)
+
+
+def client(moto: str) -> Any:
+    return boto3.client("s3", endpoint_url=moto, aws_access_key_id=KEY, aws_secret_access_key=SECRET)
+
+
+def test_one_that_lacks_what_dcor_needs(moto: str, asked: SemanticsState) -> None:
+    assert asked.state == "lacks"
+    assert "privacy: everybody may read a private object (HTTP 200)" in asked.lacks
+    sentence = trouble(asked, moto, KEY, "portal")
     assert sentence.startswith(f"the object storage {moto} lacks what DCOR needs: ")
     assert "everybody may read a private object" in sentence and "CKAN was not changed" in sentence
 
 
-def test_nothing_is_left_in_it(moto: str) -> None:
-    mine = boto3.client("s3", endpoint_url=moto, aws_access_key_id=KEY, aws_secret_access_key=SECRET)
-    mine.create_bucket(Bucket="of-somebody")
-    ask(moto)
-    assert [bucket["Name"] for bucket in mine.list_buckets()["Buckets"]] == ["of-somebody"]
+def test_nothing_is_left_in_it(moto: str, asked: SemanticsState) -> None:
+    assert [bucket["Name"] for bucket in client(moto).list_buckets()["Buckets"]] == ["of-somebody"]
 
 
 def test_one_that_is_not_there(moto: str) -> None:

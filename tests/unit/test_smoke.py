@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,14 +11,12 @@ from pyinfra.api import OperationError
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
-from pyinfra_testing.facts import make_fact_tests
 from pyinfra_testing.util import FakeState, create_host
 
-import facts.http
 from facts.http import Answer, Answers
 from operations import smoke
+from tests.unit.generated import seams
 
-FIXTURES = Path(__file__).parent / "fixtures"
 GOOD = (
     '{"success": true, "result": {"ckan_version": "2.11.6"}}',
     '{"success": true, "result": {"count": 0, "results": []}}',
@@ -26,11 +24,9 @@ GOOD = (
 
 
 @pytest.fixture(autouse=True)
-def _seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts.http, "_SCRIPT", "SCRIPT")
-
-
-TestAnswers = make_fact_tests("facts", "http.Answers", FIXTURES / "facts/http.Answers")
+def _seams() -> Iterator[None]:
+    with seams("http"):
+        yield
 
 
 def answers(status: dict[str, Any] | None = None, search: dict[str, Any] | None = None) -> tuple[Answer, Answer]:
