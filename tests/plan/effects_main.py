@@ -74,10 +74,10 @@ for folder in ("settings", "facts", "operations", "deploys"):  # what takes long
         importlib.import_module(f"{folder}.{path.stem}")
 
 
-def plan(inventory: str, notes: Path, environment: Mapping[str, str]) -> int:
-    """Plan INVENTORY in a process of its own; its exit status."""
-    if child := os.fork():
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def start(inventory: str, notes: Path, environment: Mapping[str, str]) -> None:
+    """Begin to plan INVENTORY in a process of its own."""
+    if os.fork():
+        return
     said = os.open(notes.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
@@ -96,5 +96,12 @@ def plan(inventory: str, notes: Path, environment: Mapping[str, str]) -> int:
 
 
 if __name__ == "__main__":
+    running, most = 0, len(os.sched_getaffinity(0))
     for inventory, notes, environment in json.loads(Path(sys.argv[1]).read_text()):
-        plan(inventory, Path(notes), environment)
+        if running == most:
+            os.wait()
+            running -= 1
+        start(inventory, Path(notes), environment)
+        running += 1
+    for _ in range(running):
+        os.wait()
