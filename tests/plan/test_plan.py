@@ -1,20 +1,19 @@
 """The plan of every inventory on bare hosts, offline; reviewed as golden files.
 
-After a change that is meant, write them anew: ``CKAN_DEPLOY_WRITE_GOLDEN=1 script/test plan``, and read the difference.
+After a change that is meant, ``script/golden`` writes them anew: read the difference.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from tests import issued
 from tests.plan import fake
+from tests.unit import golden
 
-WRITE = bool(os.environ.get("CKAN_DEPLOY_WRITE_GOLDEN"))
 GOLDEN = Path(__file__).parent / "golden"
 INVENTORIES = {path.stem: path for path in sorted((fake.ROOT / "inventory").glob("*.py")) if path.stem != "lab"}
 
@@ -47,10 +46,7 @@ def _text(plan: dict[str, list[str]]) -> str:
 @pytest.mark.parametrize("name", INVENTORIES)
 def test_golden_plan(name: str, tmp_path: Path) -> None:
     found = _text(fake.plan(fake.fake_inventory(INVENTORIES[name], tmp_path)))
-    golden = GOLDEN / f"{name}.txt"
-    if WRITE:
-        golden.write_text(found)
-    assert found == golden.read_text()
+    golden.agrees(GOLDEN / f"{name}.txt", found)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -58,10 +54,7 @@ def test_golden_plan_of_a_variant(name: str, tmp_path: Path) -> None:
     inventory, data = VARIANTS[name]
     options = [word for line in data for word in ("--data", line)]
     found = _text(fake.plan(fake.fake_inventory(INVENTORIES[inventory], tmp_path), *options))
-    golden = GOLDEN / f"{name}.txt"
-    if WRITE:
-        golden.write_text(found)
-    assert found == golden.read_text()
+    golden.agrees(GOLDEN / f"{name}.txt", found)
 
 
 def test_golden_plan_of_minio_on_a_host_of_its_own(tmp_path: Path) -> None:
@@ -73,10 +66,7 @@ def test_golden_plan_of_minio_on_a_host_of_its_own(tmp_path: Path) -> None:
     chain = issued.self_signed("s3.example.org").write(tmp_path)
     data = ("portal_flavour=dcor", "object_storage_fqdn=s3.example.org", f"minio_certificate_file={chain}")
     found = _text(fake.plan(inventory, *(word for line in data for word in ("--data", line))))
-    golden = GOLDEN / f"{APART}.txt"
-    if WRITE:
-        golden.write_text(found)
-    assert found == golden.read_text()
+    golden.agrees(GOLDEN / f"{APART}.txt", found)
 
 
 @pytest.mark.parametrize("release", fake.BASICS)

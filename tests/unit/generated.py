@@ -79,6 +79,10 @@ class _Text:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def to_json(self) -> str:
+        """For what is said of a difference."""
+        return self.text
+
 
 def prepare_fakes() -> None:
     """Set what our operations read of the state and the fakes lack."""

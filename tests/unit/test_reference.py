@@ -6,13 +6,14 @@ from pathlib import Path
 from settings.host import secrets_declared
 from settings.reference import page
 from settings.schema import settings
+from tests.unit import golden
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 
 
 def test_the_page_of_settings_is_up_to_date() -> None:
-    """After a change: ``python -m settings.reference > docs/settings.md``."""
-    assert (DOCS / "settings.md").read_text() == page()
+    """After a change: ``script/golden``, or ``python -m settings.reference > docs/settings.md``."""
+    golden.agrees(DOCS / "settings.md", page())
 
 
 def test_every_setting_that_people_set_has_an_example() -> None:
