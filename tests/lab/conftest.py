@@ -25,7 +25,7 @@ os.environ["CKAN_DEPLOY_LAB"] = "-".join(
 # All workers collect the same tests, so they must draw the same.
 os.environ["CKAN_DEPLOY_TEST_SEED"] = os.environ.get("CKAN_DEPLOY_TEST_SEED") or str(random.randrange(10**6))
 
-from tests.lab.harness import durations, selection, summary, unchanged
+from tests.lab.harness import durations, faults, selection, summary, unchanged
 from tests.lab.harness.acceptance import Portal
 from tests.lab.harness.deployments import Deployment
 from tests.lab.harness.portal_host import PortalHost, portal_of
@@ -128,11 +128,12 @@ def converged(portal_host: PortalHost, deployment: Deployment, _one_life: None) 
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that failed leaves its host in no known state."""
+    """A test that failed leaves its host in no known state, and runs under way."""
     report = yield
     host = getattr(item, "funcargs", {}).get("portal_host")
     if report.failed and isinstance(host, PortalHost):
         host.mark_changed()
+        faults.end_all()
     return report
 
 

@@ -62,7 +62,7 @@ def test_a_killed_run_holds_nothing(converged: PortalHost, first: faults.Watched
     assert deploy.plan() == {}
 
 
-def test_the_sentence_ends_a_run_whose_network_is_gone(converged: PortalHost, first: faults.Watched) -> None:
+def test_the_sentence_ends_the_other_run(converged: PortalHost, first: faults.Watched) -> None:
     """The command in it frees the host, and the other run, should it be alive, fails."""
     second = deploy.pyinfra("deploy.py", "-y", timeout=REFUSED)
     found = re.search(r"end it with `sudo (kill \d+)`", second.stderr)

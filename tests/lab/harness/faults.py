@@ -37,6 +37,9 @@ class Step:
     result: str = ""
 
 
+BEGUN: list[Watched] = []
+
+
 class Watched:
     """A run of the deploy on the lab host, whose progress is read as it happens.
 
@@ -59,6 +62,7 @@ class Watched:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        BEGUN.append(self)
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 1800) -> None:
         """Wait until CONDITION, which looks at the steps, holds; fail when the run ends before."""
@@ -117,6 +121,12 @@ class Watched:
         with self._news:
             self._ended = True
             self._news.notify_all()
+
+
+def end_all() -> None:
+    """End the runs that a test which failed has left."""
+    while BEGUN:
+        BEGUN.pop().kill()
 
 
 def strike(run: Watched, fault: str) -> None:
