@@ -311,7 +311,7 @@ def test_recipients(ready: Desk, tmp_path: Path) -> None:
     assert "is no recipient" in ready.refused("get", "ckan_smtp_password", "--identity", str(bob.path))
     with (ready.folder / "recipients").open("a") as file:
         file.write(f"{bob.line}\n")
-    assert "recipients sync" in ready.ok("list")[1] or "`python -m settings.secrets recipients" in ready.ok("list")[1]
+    assert f"`python -m settings.secrets recipients {INVENTORY} sync`" in ready.ok("list")[1]
     assert "do not agree" in ready.refused("set", "redis_password", text=VALUE)
     status, said = ready.type("rotate", "ckan_smtp_password", answers=[])  # before the new value is asked for
     assert status == 1 and "do not agree" in said and "Value of" not in said
