@@ -143,7 +143,7 @@ def test_to_the_package_to_another_and_back(converged: PortalHost, package: Path
 
 def test_the_plan_of_a_bare_host_is_what_the_run_changes(portal_host: PortalHost, package: Path) -> None:
     portal_host.deployed(CKAN)
-    portal_host.restore(CKAN.bare)
+    portal_host.restore(portal_host.bare(CKAN))
     assert "CKAN | Build CKAN's environment" in deploy.plan_and_apply(*DEB)[NAME]
     assert deploy.apply(*DEB) == {}
     holds_the_package(portal_host, f"{VERSION}-{RELEASE}")

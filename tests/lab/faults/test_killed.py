@@ -139,7 +139,7 @@ def _built(where: str = f"{ENVIRONMENT}.?") -> int:
 def test_killed_while_packages_are_installed(
     portal_host: PortalHost, uninterrupted: oracle.State, chance: random.Random
 ) -> None:
-    portal_host.restore(deployments.current().bare)
+    portal_host.restore(portal_host.bare(deployments.current()))
     portal_host.run("sh", "-ec", _SLOW, "sh", *SLOW)
     one, two, three = chance.sample(faults.FAULTS, 3)
     first = chance.choice([("PostgreSQL | Install PostgreSQL", APT, 5.0), ("Redis | Install Redis", APT, 1.0)])
@@ -176,7 +176,7 @@ def test_killed_while_it_is_configured(
     portal_host: PortalHost, uninterrupted: oracle.State, chance: random.Random
 ) -> None:
     if not paths.snapshot(deployments.current().half).exists():
-        portal_host.restore(deployments.current().bare)
+        portal_host.restore(portal_host.bare(deployments.current()))
         _keep_half(after="sigkill")
     portal_host.restore(deployments.current().half)
     operations = portal_host.first_runs[deployments.current()].changed

@@ -78,11 +78,8 @@ class PortalHost:
                 snapshot.delete(left)
         if deployment in CROSSED.values():  # its release is deployed from a bare host with the other flavour
             host.up(NAME, snapshot=packages.snapshot(deployment))
-        elif paths.snapshot(deployment.bare).exists():
-            host.up(NAME, snapshot=deployment.bare)
         else:
-            host.up(NAME, release=deployment.release)
-            snapshot.take(NAME, deployment.bare)
+            host.up(NAME, snapshot=self.bare(deployment))
         before = oracle.snapshot(NAME)
         planned = deploy.plan(inventory=deployment.inventory).get(NAME, [])
         by_planning = oracle.difference(before, oracle.snapshot(NAME))
@@ -92,6 +89,15 @@ class PortalHost:
         noted.write_text(json.dumps([planned, changed, by_planning]))
         self._stands(converged)
         return converged
+
+    def bare(self, deployment: Deployment) -> str:
+        """Name of the snapshot of a bare host for DEPLOYMENT; made the first time it is asked for."""
+        if not paths.snapshot(deployment.bare).exists():
+            self._clear()
+            host.up(NAME, release=deployment.release)
+            snapshot.take(NAME, deployment.bare, restart=False)
+            self._clear()
+        return deployment.bare
 
     def restore(self, name: str) -> None:
         """Start a fresh host from the snapshot NAME."""
