@@ -8,7 +8,7 @@ from functools import partial
 
 from lab import base, minio_build, mirror, mirror_solr
 from lab.errors import LabError
-from lab.solr_build import SOLR_VERSION, MirrorError
+from lab.solr_build import SOLR_VERSION
 
 
 def ensure(releases: Iterable[str]) -> None:
@@ -31,7 +31,7 @@ def ensure(releases: Iterable[str]) -> None:
             seconds = time.monotonic() - began
             try:
                 future.result()
-            except (LabError, MirrorError) as error:
+            except LabError as error:
                 failed.append(f"{futures[future]}: {error}")
                 print(f"lab: {failed[-1]}", file=sys.stderr, flush=True)
                 continue

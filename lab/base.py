@@ -27,7 +27,7 @@ PACKAGES = (
     "procps",
     "tzdata",
 )
-# Runs with the new system's root as /. apt's timers would take the dpkg lock in the middle of a test.
+# Runs with the new system's root as /.
 SETUP = """
 set -eu
 useradd --uid 1000 --create-home --shell /bin/bash deploy
@@ -43,10 +43,20 @@ for unit in systemd-networkd-wait-online.service systemd-networkd.service system
     systemd-resolved.service systemd-timesyncd.service; do
     if [ -e /lib/systemd/system/$unit ]; then ln -sf /dev/null /etc/systemd/system/$unit; fi
 done
-systemctl disable apt-daily.timer apt-daily-upgrade.timer 2>/dev/null
+chmod 0755 /etc/systemd/system-generators/lab-timers
 systemctl set-default multi-user.target 2>/dev/null
 """
+# A systemd generator. Timers that packages bring would change a host in the middle of a test: apt's take the dpkg lock,
+# others write into /tmp or rotate logs. Drop-ins of a later name, and timers in /etc/systemd, are in force as they are.
+TIMERS = """#!/bin/sh
+for timer in /usr/lib/systemd/system/*.timer; do
+    folder="$1/${timer##*/}.d"
+    mkdir -p "$folder"
+    printf '[Timer]\\nOnCalendar=\\nOnCalendar=2099-01-01\\n' > "$folder/00-lab.conf"
+done
+"""
 FILES = {
+    "etc/systemd/system-generators/lab-timers": TIMERS,
     "etc/sudoers.d/deploy": "deploy ALL=(ALL:ALL) NOPASSWD: ALL\n",
     "etc/ssh/sshd_config.d/lab.conf": (
         "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"

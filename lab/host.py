@@ -110,11 +110,10 @@ def _create(name: str, release: str, snapshot: str | None, memory: int) -> None:
     root = None if snapshot else base.ensure(release)
     with state.lock():
         origin = layers.load(snapshot) if snapshot else None
-        network.ensure((origin.address or None) if origin else None)  # the files may name the origin's address
+        wanted = (origin.address or None) if origin else None  # the files may name the origin's address
+        network.ensure(wanted)
         stack = origin.layers if origin else (str(root),)
-        address = network.free_address(
-            {r.address for r in state.records()}, (origin.address or None) if origin else None
-        )
+        address = network.free_address({r.address for r in state.records()}, wanted)
         if not state.ssh_key().exists():
             _new_key(state.ssh_key(), "ckan-deploy lab")
         folder = paths.host(name)

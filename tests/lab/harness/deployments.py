@@ -48,8 +48,7 @@ class Deployment:
 
 # What every change is tested with.
 CKAN = Deployment("ckan", "bookworm")
-DCOR_PORTAL = Deployment("dcor", "trixie")
-EACH_CHANGE = {"ckan": CKAN, "dcor": DCOR_PORTAL}
+EACH_CHANGE = {"ckan": CKAN, "dcor": Deployment("dcor", "trixie")}
 CROSSED = {"ckan": Deployment("ckan", "trixie"), "dcor": Deployment("dcor", "bookworm")}
 
 _current = CKAN
