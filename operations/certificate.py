@@ -13,6 +13,7 @@ from facts.certificate import Certificate, CertificateState, KeyState, PublicKey
 from facts.files import leftover_path
 from operations import foresight
 from operations.files import ASIDE, script
+from operations.kept import KEEP
 
 KEY_ACCESS = "600 root:root"  # nginx's master process reads it as root, nobody else needs to
 CERTIFICATE_ACCESS = "644 root:root"
@@ -20,23 +21,27 @@ _SAID = "ckan_deploy_certificates_said"
 
 _MAKE_KEY = (
     ASIDE
+    + KEEP
     + r"""
 set -e; umask 077
 rm -f "$2"
 openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$3" -out "$2" 2>"$2.said" || {
   cat "$2.said" >&2; rm -f "$2" "$2.said"; exit 1; }
-rm -f "$2.said"; chown root:root "$2"; chmod 600 "$2"; sync "$2"; aside "$1" "$2"; mv -fT "$2" "$1"
+rm -f "$2.said"; chown root:root "$2"; chmod 600 "$2"; sync "$2"; aside "$1" "$2"
+keep "$1"; written "$1" "$2"; mv -fT "$2" "$1"
 """
 )
 # dash and bash give a here-document or pipe of their own, which /dev/stdin can open; sshd's standard input may be
 # a socket, which it cannot.
 _MAKE_CERTIFICATE = (
     ASIDE
+    + KEEP
     + r"""
 set -e; umask 022
 rm -f "$2"
 cat | openssl req -new -x509 -sha256 -utf8 -config /dev/stdin -key "$3" -days "$4" -out "$2"
-chown root:root "$2"; chmod 644 "$2"; sync "$2"; aside "$1" "$2"; mv -fT "$2" "$1"
+chown root:root "$2"; chmod 644 "$2"; sync "$2"; aside "$1" "$2"
+keep "$1"; written "$1" "$2"; mv -fT "$2" "$1"
 """
 )
 # A link to the file is replaced by what it leads to: the key stays the same.

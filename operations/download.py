@@ -11,11 +11,13 @@ from facts.download import Checksum, Former, Unpacked
 from facts.files import FileState
 from operations import foresight
 from operations.files import ASIDE, ROOM, managed_as, script
+from operations.kept import KEEP
 
 _LENGTHS = {"sha256": 64, "sha512": 128}
 
 _DOWNLOAD = (
     ASIDE
+    + KEEP
     + ROOM
     + r"""
 set -e; umask 022
@@ -27,7 +29,8 @@ found=$("${algorithm}sum" < "$new" | cut -d' ' -f1)
 if [ "$found" != "$wanted" ]; then
   rm -f "$new"; echo "$url has the $algorithm $found, not the wanted $wanted; nothing was installed$hint" >&2; exit 1
 fi
-chmod "$mode" "$new"; sync "$new"; aside "$dest" "$new"; mv -fT "$new" "$dest"
+chmod "$mode" "$new"; sync "$new"; aside "$dest" "$new"
+keep "$dest"; written "$dest" "$new"; mv -fT "$new" "$dest"
 """
 )
 _UNPACK = (

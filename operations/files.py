@@ -15,6 +15,7 @@ from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from facts.files import FileState, Managed, ManagedState, leftover_path
 from facts.stdin import REST
 from operations import foresight
+from operations.kept import KEEP
 from operations.text import Text
 
 # For the shell scripts that rename a file into place: a folder there ($1) is moved aside, to a name beside that of the
@@ -39,6 +40,7 @@ say_if_full() { # say_if_full FOLDER
 # "$new.old" is the file from before a check that never ended: it is put back, and the check is made again.
 _INSTALL = (
     ASIDE
+    + KEEP
     + r"""
 set -e; umask 077
 dest=$1; new=$2; owner=$3; mode=$4; check=$5
@@ -46,17 +48,32 @@ rm -f "$new"; set -C; cat > "$new"; set +C
 chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
 aside "$dest" "$new"
 if [ -e "$new.old" ] || [ -L "$new.old" ]; then mv -fT "$new.old" "$dest"; fi
+keep "$dest"
 if [ -n "$check" ] && { [ -e "$dest" ] || [ -L "$dest" ]; }; then ln -P "$dest" "$new.old"; fi
-mv -fT "$new" "$dest"
+written "$dest" "$new"; mv -fT "$new" "$dest"
 if [ -n "$check" ] && ! sh -c "$check" >&2; then
-  if [ -e "$new.old" ] || [ -L "$new.old" ]; then mv -fT "$new.old" "$dest"; else rm -f "$dest"; fi
+  if [ -e "$new.old" ] || [ -L "$new.old" ]; then written "$dest" "$new.old"; mv -fT "$new.old" "$dest"
+  else forgotten "$dest"; rm -f "$dest"; fi
   echo "$dest was refused by '$check'; the file that was there before is back" >&2; exit 1
 fi
 rm -f "$new.old"
 """
 )
 
-
+_LINK = (
+    ASIDE
+    + KEEP
+    + r"""set -e; aside "$1" "$3"
+rm -f "$3.old"; ln -sfn "$2" "$3"; keep "$1"; written "$1" "$3"; mv -fT "$3" "$1"
+"""
+)
+_ABSENT = (
+    KEEP
+    + r"""set -e
+rm -f "$2" "$2.old"
+if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else keep "$1"; rm -f "$1"; forgotten "$1"; fi
+"""
+)
 _LOG = ASIDE + 'set -e; umask 077; aside "$1" "$4"; [ -e "$1" ] || : > "$1"; chown "$2" "$1"; chmod "$3" "$1"'
 
 
@@ -153,13 +170,7 @@ def link(path: str, target: str) -> Generator[StringCommand, None, None]:
         host.noop(f"{path} points to {target}")
         return
     foresight.will_touch(path)
-    yield script(
-        ASIDE
-        + r"""set -e; aside "$1" "$3"
-rm -f "$3.old"; ln -sfn "$2" "$3"; mv -fT "$3" "$1"
-""",
-        path, target, leftover_path(path),
-    )  # fmt: skip
+    yield script(_LINK, path, target, leftover_path(path))
 
 
 @operation()
@@ -180,10 +191,7 @@ def absent(path: str, package: str = "", brought_with: str = "") -> Generator[St
         host.noop(f"{path} is not there")
         return
     foresight.will_touch(path)
-    yield script(
-        'rm -f "$2" "$2.old"; if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else rm -f "$1"; fi',
-        path, leftover_path(path),
-    )  # fmt: skip
+    yield script(_ABSENT, path, leftover_path(path))
 
 
 def managed_as(path: str, owner: str, group: str) -> ManagedState:

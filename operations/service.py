@@ -11,6 +11,7 @@ from facts.files import Managed, leftover_path
 from facts.systemd import Present, Unit, UnitState, reload_stamp
 from operations import foresight
 from operations.files import script
+from operations.kept import KEEP
 
 # UnitFileState values under which a unit starts at boot, or is started by what owns it (PostgreSQL's generator).
 _ENABLED = {"enabled", "enabled-runtime", "static", "generated", "alias", "indirect", "transient", ""}
@@ -34,31 +35,38 @@ mkdir -p "$(dirname "$3")"; touch "$3.new"
 systemctl reload -- "$1" || { rm -f "$3.new"; journalctl -n 20 --no-pager -o cat -u "$1" >&2; exit 1; }
 mv -f "$3.new" "$3"
 """
-_ABSENT = r"""
+_ABSENT = (
+    KEEP
+    + r"""
 set -e
 unit=$1; mark=$2; count=$3; shift 3
 systemctl disable --now --quiet -- "$unit" 2>/dev/null || systemctl stop -- "$unit" 2>/dev/null || :
-while [ "$count" -gt 0 ]; do rm -f -- "$1"; shift; count=$((count - 1)); done
+while [ "$count" -gt 0 ]; do keep "$1"; rm -f -- "$1"; forgotten "$1"; shift; count=$((count - 1)); done
 systemctl daemon-reload; systemctl reset-failed -- "$unit" 2>/dev/null || :
 for tree in "$@"; do rm -rf -- "$tree"; rmdir -- "$(dirname "$tree")" 2>/dev/null || :; done
 rm -rf -- "$mark"
 """
-_WITHOUT = 'set -e; rm -f "$1" "$2" "$2.old"; systemctl daemon-reload'
+)
+_WITHOUT = KEEP + 'set -e; keep "$1"; rm -f "$1" "$2" "$2.old"; forgotten "$1"; systemctl daemon-reload'
 _ENABLE = 'systemctl enable --quiet -- "$1"'
 # Files go last, so that a killed run is made up for; a unit that fails to stop is an error, and stays.
-_UNITS_ABSENT = r"""
+_UNITS_ABSENT = (
+    KEEP
+    + r"""
 set -e
 for unit do
   case $(systemctl show --value -p ActiveState -- "$unit") in inactive|failed) ;; *) systemctl stop -- "$unit" ;; esac
 done
 for unit do
   systemctl disable --quiet -- "$unit" 2>/dev/null || :
+  keep "/etc/systemd/system/$unit"; forgotten "/etc/systemd/system/$unit"
   rm -rf "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d" "/etc/systemd/system/.$unit.ckan-deploy"* \
     /etc/systemd/system/*.wants/"$unit" "/var/lib/systemd/timers/stamp-$unit"
 done
 systemctl daemon-reload
 for unit do systemctl reset-failed -- "$unit" 2>/dev/null || :; done
 """
+)
 
 
 @operation()

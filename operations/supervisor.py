@@ -10,6 +10,7 @@ from pyinfra.api import OperationError, OperationValueError, QuoteString, String
 from facts.files import Managed, leftover_path
 from facts.supervisor import Programs, ProgramsState, configuration_path
 from operations import files, foresight
+from operations.kept import KEEP_ONE
 from operations.supervisor_control import ABSENT, FOLLOW
 
 # STARTING is pending, not failed: whether the program is well is smoke's business.
@@ -125,6 +126,7 @@ def absent(program: str, package: str = "") -> Generator[StringCommand, None, No
         return
     foresight.will_touch(path)
     leftover = leftover_path(path)
+    yield files.script(KEEP_ONE, path)
     yield StringCommand("python3 -c", QuoteString(ABSENT), *map(QuoteString, (program, path, leftover)))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import grp
+import importlib
 import os
+import pkgutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from operations.kept import FOLDER, WRITTEN
 from tests.unit import generated
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +51,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", path], check=True)
     yield path
     subprocess.run(["umount", path], check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder for copies and notes of operations that are applied to this machine, in place of /var."""
+    folder = tmp_path_factory.mktemp("kept")
+    for found in pkgutil.iter_modules([str(ROOT / "operations")]):
+        module = importlib.import_module(f"operations.{found.name}")
+        for name, value in list(vars(module).items()):
+            if isinstance(value, str) and WRITTEN in value:
+                setattr(module, name, value.replace(WRITTEN, f"{folder}/written").replace(FOLDER, f"{folder}/copies"))
+    return folder

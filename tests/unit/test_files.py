@@ -128,7 +128,8 @@ def test_a_killed_install_leaves_the_old_file_or_the_new_one(
     dest.write_text("old\n")
     before = dest.stat().st_ino
     # As much as was sent when the connection broke, or all of it; and then the power is cut.
-    shim(shims, command, {"cat": "head -c 5"}.get(command, '"$REAL" "$@"') + '; kill -9 "$PPID"')
+    kill = {"mv": 'case $2 in *.ckan-deploy) kill -9 "$PPID";; esac'}.get(command, 'kill -9 "$PPID"')
+    shim(shims, command, {"cat": "head -c 5"}.get(command, '"$REAL" "$@"') + f"; {kill}")
     outcome = apply(files.install, dest=str(dest), text=TEXT, mode=0o640, **owner)
     (shims / command).unlink()
     assert outcome.failed
