@@ -8,6 +8,7 @@ from operations import apt, files, service
 from operations.text import render
 from settings.base import BaseSettings
 
+MARKER = "/var/lib/ckan-deploy/host"
 # mlocate became plocate; python-is-python3 as the manual has it; needrestart is in patching.
 _ADMIN_TOOLS = ("aptitude", "net-tools", "plocate", "python-is-python3", "screen")
 
@@ -15,6 +16,9 @@ _ADMIN_TOOLS = ("aptitude", "net-tools", "plocate", "python-is-python3", "screen
 @deploy("Base")
 def base(settings: BaseSettings) -> None:
     """Install what the other components build on."""
+    files.directory(name="Make ckan-deploy's own folder", path="/var/lib/ckan-deploy")
+    # The first write of all: from here on the host is ours, also when this run is killed.
+    files.install(name="Note that this host is ckan-deploy's", dest=MARKER, text=render("base/marker.j2"))
     files.install(
         name="Keep packages from starting services during a run",
         dest="/usr/sbin/policy-rc.d",

@@ -7,7 +7,7 @@ from pyinfra.api import deploy
 from deploys.object_storage import use
 from operations import apt, ckan_sysadmin, deb, download, files, python
 from operations import ckan as ckan_operations
-from operations.text import render
+from operations.text import Text, render
 from settings.ckan import INI_PATH, CkanSettings
 from settings.ckan_ini import sections
 from settings.dcor import DcorSettings
@@ -53,6 +53,17 @@ def code(settings: CkanSettings) -> list[str]:
 def packages_of_schemas(settings: CkanSettings, release: Release) -> str:
     """Folder in which DCOR's schemas, with their licenses, are installed."""
     return editable(settings).get("ckanext-dcor_schemas", f"{ENVIRONMENT}/lib/python{release.python}/site-packages")
+
+
+def configuration(
+    settings: CkanSettings,
+    release: Release,
+    dcor: DcorSettings | None = None,
+    storage: ObjectStorageSettings | None = None,
+) -> Text:
+    """Text of ckan.ini."""
+    packages = packages_of_schemas(settings, release)
+    return render("ckan/ckan.ini.j2", settings, sections=sections(settings, dcor, storage, packages=packages))
 
 
 @deploy("CKAN")
@@ -105,11 +116,7 @@ def ckan(
     files.install(
         name="Configure CKAN",
         dest=INI,
-        text=render(
-            "ckan/ckan.ini.j2",
-            settings,
-            sections=sections(settings, dcor, storage, packages=packages_of_schemas(settings, release)),
-        ),
+        text=configuration(settings, release, dcor, storage),
         group="www-data",
         mode=0o640,
     )

@@ -12,7 +12,7 @@ from settings.object_storage import CA_BUNDLE, CA_CERTIFICATE, ObjectStorageSett
 from settings.releases import Release
 
 _PROGRAM = "/usr/local/bin/minio"
-_ENVIRONMENT = "/etc/default/minio"
+ENVIRONMENT = "/etc/default/minio"
 _UNIT = "minio.service"
 _LIBRARY = "/usr/lib/ckan-deploy/minio"  # Python's, for the admin API
 _USER, _POLICY = "dcor", "readwrite"  # as DCOR's manual has them
@@ -46,19 +46,19 @@ def object_storage(settings: MinioSettings, release: Release) -> None:
         )
     files.install(
         name="Configure MinIO",
-        dest=_ENVIRONMENT,
+        dest=ENVIRONMENT,
         text=render("minio/environment.j2", settings),
         mode=0o600,  # systemd reads it as root
     )
     files.install(
         name="Describe MinIO's service",
         dest=f"/etc/systemd/system/{_UNIT}",
-        text=render("minio/minio.service.j2", settings, environment=_ENVIRONMENT),
+        text=render("minio/minio.service.j2", settings, environment=ENVIRONMENT),
     )
     service.follow(
         name="Run MinIO with its newest configuration",
         unit=_UNIT,
-        reads=[_PROGRAM, _ENVIRONMENT, settings.certificate_path, settings.key_path],
+        reads=[_PROGRAM, ENVIRONMENT, settings.certificate_path, settings.key_path],
     )
     if not settings.certificate_file:  # it shows the portal's now
         files.absent(name="Remove the key of MinIO's former certificate", path=KEY)
@@ -90,7 +90,7 @@ def no_object_storage() -> None:
         name="Remove MinIO",
         unit=_UNIT,
         mark=minio.FOLDER,
-        files=[_ENVIRONMENT, _PROGRAM, KEY, CERTIFICATE],
+        files=[ENVIRONMENT, _PROGRAM, KEY, CERTIFICATE],
         trees=[_LIBRARY, f"{_LIBRARY}.a", f"{_LIBRARY}.b"],
     )
 

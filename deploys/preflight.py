@@ -7,6 +7,8 @@ from io import StringIO
 from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
+from deploys.checks.foreign import foreign
+from deploys.checks.left_files import left_files
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics, Scratch, Unmounted
@@ -62,6 +64,9 @@ def preflight(settings: HostSettings) -> Release:
                 "a larger disk there, choose another folder with dcor_scratch_path, or lower dcor_scratch_space"
             )
     if settings.ckan and (problem := _left_behind(settings.ckan)):
+        problems.append(problem)
+    problems += left_files(settings)
+    if basics.codename in RELEASES and (problem := foreign(settings, RELEASES[basics.codename])):
         problems.append(problem)
     if problems:
         raise PyinfraError(f"{host.name} cannot be deployed, nothing was changed: {'; '.join(problems)}")

@@ -6,9 +6,11 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from operations import apt, files, service
+from operations import redis as redis_operations
 from operations.text import render
 from settings.redis import RedisSettings
 
+_CONFIGURATION = "/etc/redis/redis.conf"
 _DROP_IN = "/etc/systemd/system/redis-server.service.d"
 
 
@@ -22,9 +24,12 @@ def redis(settings: RedisSettings) -> None:
         dest=f"{_DROP_IN}/ckan-deploy.conf",
         text=render("systemd/after-network.conf.j2"),
     )
+    redis_operations.append_only(
+        name="Have Redis write what it holds to its append-only file", path=_CONFIGURATION, folder="/var/lib/redis"
+    )
     files.install(
         name="Configure Redis",
-        dest="/etc/redis/redis.conf",  # whole file: the distribution's includes no conf.d
+        dest=_CONFIGURATION,  # whole file: the distribution's includes no conf.d
         text=render(
             "redis/redis.conf.j2",
             settings,

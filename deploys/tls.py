@@ -9,6 +9,23 @@ from operations.text import render
 from settings.tls import TlsSettings, provided_paths
 
 
+def shown(settings: TlsSettings) -> certificate.Shown:
+    """What the self-signed certificate must show: another is made anew."""
+    return {
+        "certificate": settings.certificate_path,
+        "key": settings.key_path,
+        "fqdn": settings.fqdn,
+        "aliases": settings.aliases,
+        "addresses": settings.addresses,
+        "email": settings.email,
+        "country": settings.country,
+        "state": settings.state,
+        "locality": settings.locality,
+        "organization": settings.organization,
+        "renew_before": settings.renew_before,
+    }
+
+
 @deploy("TLS")
 def tls(settings: TlsSettings) -> None:
     """Have the certificate and key in place that nginx serves; nginx itself follows them."""
@@ -16,19 +33,9 @@ def tls(settings: TlsSettings) -> None:
     if settings.source == "self-signed":
         certificate.self_signed(
             name="Make the self-signed certificate",
-            certificate=settings.certificate_path,
-            key=settings.key_path,
-            fqdn=settings.fqdn,
-            aliases=settings.aliases,
-            addresses=settings.addresses,
-            email=settings.email,
-            country=settings.country,
-            state=settings.state,
-            locality=settings.locality,
-            organization=settings.organization,
+            **shown(settings),
             days=settings.days,
             key_bits=settings.key_bits,
-            renew_before=settings.renew_before,
             warn_days=settings.warn_days,
         )
     else:

@@ -19,7 +19,8 @@ parser = configparser.RawConfigParser(strict=False)
 try:
     parser.read(sys.argv[1])
     url = urllib.parse.urlsplit(parser.get("app:main", "sqlalchemy.url").replace("%%", "%"))
-    print("%s:%d/%s" % (url.hostname or "localhost", url.port or 5432, url.path.lstrip("/")))
+    host = "127.0.0.1" if url.hostname in ("localhost", "::1", None) else url.hostname
+    print("%s:%d/%s" % (host, url.port or 5432, url.path.lstrip("/")))
 except (configparser.Error, ValueError):
     pass
 """

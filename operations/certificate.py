@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
+from typing import TypedDict
 
 from pyinfra import host, logger
 from pyinfra.api import StringCommand, operation
@@ -14,6 +15,24 @@ from facts.files import leftover_path
 from operations import foresight
 from operations.files import ASIDE, script
 from operations.kept import KEEP
+from operations.openssl import openssl_configuration, subject_of
+
+
+class Shown(TypedDict):
+    """What a self-signed certificate must show, as ``self_signed`` has it, and where it is."""
+
+    certificate: str
+    key: str
+    fqdn: str
+    aliases: Sequence[str]
+    addresses: Sequence[str]
+    email: str
+    country: str
+    state: str
+    locality: str
+    organization: str
+    renew_before: str
+
 
 KEY_ACCESS = "600 root:root"  # nginx's master process reads it as root, nobody else needs to
 CERTIFICATE_ACCESS = "644 root:root"
@@ -92,8 +111,8 @@ def self_signed(
     now = _now()
     found_key = host.get_fact(PublicKey, path=key)
     found = host.get_fact(Certificate, path=certificate)
-    subject = _subject(fqdn, country, state, locality, organization)
-    names = (tuple(dict.fromkeys((fqdn, *aliases))), tuple(addresses), (email,) if email else ())
+    subject = subject_of(fqdn, country, state, locality, organization)
+    names = _names(fqdn, aliases, addresses, email)
     reason = _reason(found, found_key, subject, names, renew_before, now)
     wrong = [
         (path, access)
@@ -130,23 +149,19 @@ def watch(certificate: str, warn_days: int = 30) -> Generator[StringCommand, Non
     yield from ()
 
 
-def openssl_configuration(
-    subject: dict[str, str], dns: Sequence[str], addresses: Sequence[str], emails: Sequence[str]
-) -> str:
-    """Return what ``openssl req`` reads: a subject and alternative names, as in DCOR's manual."""
-    alternative = [
-        *(f"DNS.{i} = {_escaped(name)}" for i, name in enumerate(dns)),
-        *(f"IP.{i} = {_escaped(address)}" for i, address in enumerate(addresses)),
-        *(f"email.{i} = {_escaped(address)}" for i, address in enumerate(emails)),
-    ]
-    lines = [
-        "[req]", "prompt = no", "string_mask = utf8only", "distinguished_name = subject", "x509_extensions = server",
-        "[subject]", *(f"{name} = {_escaped(value)}" for name, value in subject.items()),
-        "[server]", "basicConstraints = critical,CA:FALSE", "extendedKeyUsage = serverAuth",
-        "subjectKeyIdentifier = hash", "subjectAltName = @names",
-        "[names]", *alternative,
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+def why_made_anew(wanted: Shown) -> str:
+    """Say why ``self_signed`` would make another certificate; empty when it would not."""
+    found_key = host.get_fact(PublicKey, path=wanted["key"])
+    found = host.get_fact(Certificate, path=wanted["certificate"])
+    subject = subject_of(*(wanted[part] for part in ("fqdn", "country", "state", "locality", "organization")))
+    names = _names(wanted["fqdn"], wanted["aliases"], wanted["addresses"], wanted["email"])
+    return _reason(found, found_key, subject, names, wanted["renew_before"], _now())
+
+
+def _names(
+    fqdn: str, aliases: Sequence[str], addresses: Sequence[str], email: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    return tuple(dict.fromkeys((fqdn, *aliases))), tuple(addresses), (email,) if email else ()
 
 
 def _reason(
@@ -182,20 +197,6 @@ def _reason(
         if found.not_before < date_ <= now:  # a date to come would make one in every run until then
             return f"it is from before {renew_before}"
     return ""
-
-
-def _subject(fqdn: str, country: str, state: str, locality: str, organization: str) -> dict[str, str]:
-    """Return the subject in RFC 4514 names, which openssl knows, too. A common name has 64 characters at most."""
-    common_name = fqdn if len(fqdn) <= 64 else fqdn.partition(".")[0]
-    wanted = {"CN": common_name, "C": country, "ST": state, "L": locality, "O": organization}
-    return {name: value for name, value in wanted.items() if value}
-
-
-def _escaped(value: str) -> str:
-    """Return VALUE for openssl's configuration, where some characters mean something; a newline is an error."""
-    if any(ord(character) < 32 for character in value):
-        raise ValueError(f"{value!r} cannot stand in a certificate: it holds a control character")
-    return "".join(f"\\{character}" if character in "\\$#\"'" else character for character in value)
 
 
 def _warn(path: str, found: CertificateState | None, warn_days: int, now: datetime) -> None:

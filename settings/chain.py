@@ -50,6 +50,11 @@ def check(
         )
 
 
+def fingerprint(chain_text: str, file: str = "the chain") -> str:
+    """Return the SHA-256 of the server's certificate in hexadecimal digits. Raises ``ValueError`` as ``check``."""
+    return _first(certificates(chain_text, file)).fingerprint(SHA256()).hex()
+
+
 def belong_together(chain_text: str, key_text: str, where: tuple[str, str]) -> None:
     """Raise ``ValueError`` with one sentence unless KEY_TEXT is the key of the first certificate of CHAIN_TEXT.
 

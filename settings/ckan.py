@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from settings.ckan_extension import Extension, OptionName
+from settings.ckan_deb import DEB_RELEASES, DEBS
+from settings.ckan_extension import Extension, OptionName, all_options, all_plugins
 from settings.component import Component, configured, derived, secret
 from settings.flavours import FLAVOURS, Flavour
 from settings.secret import Secret
@@ -18,10 +19,6 @@ _PATH = "an absolute path without blanks"
 _MAIL = "an e-mail address, or empty"
 _MAIL_PATTERN = r"^([^@\s]+@[^@\s]+)?$"
 _HOST = "loopback, or the address of its host where that is another one"
-# An asset of a release of CKAN's packagers stays as it is; what they serve elsewhere under the same name is overwritten
-# by each patch release. Those that are known, by the CKAN that is in them; their checksums could not be looked up.
-DEB_RELEASES = "https://github.com/ckan/ckan-packaging/releases/download/{tag}/python-ckan_2.11-noble_amd64.deb"
-DEBS = {"2.11.5": DEB_RELEASES.format(tag="v20260429.1")}
 
 
 class CkanSettings(Component):
@@ -156,6 +153,17 @@ class CkanSettings(Component):
         rotation="The next run writes ckan.ini and restarts CKAN, which is away for one start. Everybody must log in "
         "again, and all API tokens are void: people make new ones, the run makes the sysadmin's (ckan_sysadmin_token).",
     )
+    api_token_own_secret: bool = configured(
+        False,
+        "Sign API tokens with the secret ckan_api_token_secret, not with ckan_secret_key: for a portal that was taken "
+        "over with its tokens",
+        example=True,
+    )
+    api_token_secret: Secret | None = secret(
+        "Signs API tokens; needed only with ckan_api_token_own_secret",
+        rotation="The next run writes ckan.ini and restarts CKAN, which is away for one start. All API tokens are "
+        "void: people make new ones, the run makes the sysadmin's (ckan_sysadmin_token).",
+    )
     sysadmin_password: Secret | None = secret(
         "The first sysadmin's password; needed only with ckan_sysadmin",
         rotation="The next run gives it to that sysadmin, also in place of one that they chose on the portal. Nothing "
@@ -190,6 +198,11 @@ class CkanSettings(Component):
     def program_environment(self) -> dict[str, str]:
         """Environment of every program that runs CKAN: uWSGI, workers, scheduled jobs. No secret is in it."""
         return {"CKAN_INI": INI_PATH, "PYTHONUNBUFFERED": "1", **self.program_variables}
+
+    @property
+    def token_secret(self) -> Secret:
+        """What signs API tokens."""
+        return self.api_token_secret or self.secret_key
 
     @property
     def deb_address(self) -> str:
@@ -229,15 +242,9 @@ class CkanSettings(Component):
     @property
     def all_plugins(self) -> tuple[str, ...]:
         """Plugins of CKAN and of the extensions, in order, each once."""
-        own = self.of_flavour.plugins if self.plugins is None else self.plugins
-        ours = own + tuple(plugin for extension in self.extensions for plugin in extension.plugins)
-        return tuple(dict.fromkeys(ours))
+        return all_plugins(self.of_flavour.plugins if self.plugins is None else self.plugins, self.extensions)
 
     @property
     def all_options(self) -> dict[str, str]:
         """Options of the extensions and of the site, sorted by name; the site's win."""
-        merged: dict[str, str] = {}
-        for extension in self.extensions:
-            merged.update(extension.options)
-        merged.update(self.options)
-        return dict(sorted(merged.items()))
+        return all_options(self.options, self.extensions)

@@ -33,3 +33,16 @@ class Extension(BaseModel):
             if not _PINNED.match(line):
                 raise ValueError(f"not pinned with a hash: {line!r}; write `name==version --hash=sha256:…`")
         return lines
+
+
+def all_plugins(own: tuple[str, ...], extensions: tuple[Extension, ...]) -> tuple[str, ...]:
+    """Return the plugins of CKAN and of EXTENSIONS, in order, each once."""
+    return tuple(dict.fromkeys((*own, *(plugin for extension in extensions for plugin in extension.plugins))))
+
+
+def all_options(own: dict[str, str], extensions: tuple[Extension, ...]) -> dict[str, str]:
+    """Return the options of EXTENSIONS and of the site, sorted by name; the site's win."""
+    merged: dict[str, str] = {}
+    for extension in extensions:
+        merged.update(extension.options)
+    return dict(sorted({**merged, **own}.items()))

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from packaging.utils import canonicalize_name
 
-from settings.ckan import DEBS
+from settings.ckan_deb import DEBS
 from settings.flavours import FLAVOURS
 from settings.locks import lock, schema, version
 from settings.releases import RELEASES
@@ -44,8 +44,8 @@ _OWN_OPTIONS = {
 _SECRET_OPTIONS = {
     "SECRET_KEY": "ckan_secret_key",
     "WTF_CSRF_SECRET_KEY": "ckan_secret_key",
-    "api_token.jwt.decode.secret": "ckan_secret_key",
-    "api_token.jwt.encode.secret": "ckan_secret_key",
+    "api_token.jwt.decode.secret": "ckan_api_token_secret",
+    "api_token.jwt.encode.secret": "ckan_api_token_secret",
     "dcor_object_store.secret_access_key": "object_storage_secret_access_key",
     "smtp.password": "ckan_smtp_password",
 }

@@ -94,6 +94,7 @@ class Derivation:
             version=schema()["version"],
             develop=develop.enabled,
             secret_key=self.secrets.get("ckan_secret_key"),
+            api_token_secret=self.secrets.get("ckan_api_token_secret"),
             smtp_password=self.secrets.get("ckan_smtp_password"),
             sysadmin_password=self.secrets.get("ckan_sysadmin_password"),
             database_host=reach["postgresql"],

@@ -10,7 +10,7 @@ from itertools import combinations
 from settings import ckan_rules, dcor, develop, minio, nginx, object_storage, patching, tls
 from settings.inventory_checks import STORAGE
 from settings.rule import Clash, Rule, Unknown, View
-from settings.schema import settings
+from settings.schema import nearest, settings
 
 # On every portal's host, whatever is set. Only uwsgi_port may be below 1024.
 _TAKEN = {22: "sshd", 80: "nginx", 443: "nginx"}
@@ -151,6 +151,15 @@ def version_and_checksum(view: View) -> Iterator[Clash]:
         )
 
 
+def taken_over_are_hosts(view: View) -> Iterator[Clash]:
+    """Who is taken over is a host of the inventory."""
+    for host in view.hosts():
+        for name in view.of(host, "base_take_over"):
+            if name not in view.hosts():
+                near = f"; did you mean {found}?" if (found := nearest(name, view.hosts())) else ""
+                yield Clash(("base_take_over",), f"there is no host {name}{near}", host)
+
+
 RULES: tuple[Rule, ...] = (
     ports_differ,
     stop_port_is_free,
@@ -161,6 +170,7 @@ RULES: tuple[Rule, ...] = (
     addresses_lead_to_hosts,
     one_store,
     version_and_checksum,
+    taken_over_are_hosts,
     *ckan_rules.RULES,
     *dcor.RULES,
     *tls.RULES,

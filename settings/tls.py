@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from settings import provided
+from settings import chain, provided
 from settings.component import Component, configured, derived
 from settings.rule import Clash, View
 from settings.secret import Secret
@@ -111,6 +111,11 @@ class TlsSettings(Component):
     def chain_text(self) -> str:
         """PEM of the chain, for the source provided."""
         return provided.chain_text(self.certificate_file)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate itself, in hexadecimal digits, for the source provided."""
+        return chain.fingerprint(self.chain_text, self.certificate_file)
 
     @property
     def wrong_key(self) -> str:

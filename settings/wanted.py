@@ -13,6 +13,13 @@ from settings.secrets.errors import SecretsError
 from settings.store import unknown_variables
 from settings.values import Values
 
+# Secrets that are needed only where another setting is given.
+_SWITCHES = {
+    "ckan_api_token_secret": "ckan_api_token_own_secret",
+    "ckan_smtp_password": "ckan_smtp_user",
+    "ckan_sysadmin_password": "ckan_sysadmin",
+}
+
 
 class Store(Protocol):
     """What is used of a secret store."""
@@ -73,7 +80,7 @@ def _needed(values: Values) -> Iterator[tuple[str, str]]:
         if name == "tls_key":
             source = values.picked[values.host_of(name)].get("tls_source")
             return bool(source and source.value == "provided")
-        switch = {"ckan_smtp_password": "ckan_smtp_user", "ckan_sysadmin_password": "ckan_sysadmin"}.get(name)
+        switch = _SWITCHES.get(name)
         return switch is None or is_given(values.host_of(switch), switch)
 
     def is_given(host: str, name: str) -> bool:

@@ -54,12 +54,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the folder for copies and notes of operations that are applied to this machine, in place of /var."""
-    folder = tmp_path_factory.mktemp("kept")
+    folder, real = tmp_path_factory.mktemp("kept"), Path(WRITTEN)
     for found in pkgutil.iter_modules([str(ROOT / "operations")]):
         module = importlib.import_module(f"operations.{found.name}")
         for name, value in list(vars(module).items()):
             if isinstance(value, str) and WRITTEN in value:
                 setattr(module, name, value.replace(WRITTEN, f"{folder}/written").replace(FOLDER, f"{folder}/copies"))
-    return folder
+    yield folder
+    assert not real.exists(), "a test noted on this machine itself what it had written"

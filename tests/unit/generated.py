@@ -8,7 +8,8 @@ found by that: ``paths``. What is added to the format, for operations:
   notes afterwards
 - ``stage: Execute``: the operation is evaluated as during execution (default: Prepare)
 - a command may be written ``{script: operations.service._RESTART, arguments: […]}``, with ``stdin``, if any;
-  ``python:`` instead of ``script:`` for Python code; or ``{command: …, _stdin: …}``
+  ``python:`` instead of ``script:`` for Python code, with ``isolated: true`` for ``python3 -I``; or
+  ``{command: …, _stdin: …}``
 - what the fixtures of a folder share stands in ``FOLDER.yaml`` beside it: ``kwargs``, unless a fixture names others;
   ``states``, of which a fact's may be ``{like: NAME, …}``; ``texts``, for ``_stdin: {text: NAME}``
 
@@ -202,7 +203,8 @@ def _command(command: Any, shared: dict[str, Any]) -> Any:
     body = _constant(command.get("script") or command["python"])
     arguments = [_constant(a["constant"]) if isinstance(a, dict) else a for a in command["arguments"]]
     if "python" in command:
-        return get_command_string(StringCommand("python3 -c", QuoteString(body), *map(QuoteString, arguments)))
+        interpreter = "python3 -I -c" if command.get("isolated") else "python3 -c"
+        return get_command_string(StringCommand(interpreter, QuoteString(body), *map(QuoteString, arguments)))
     stdin = command.get("stdin")
     text = get_command_string(script(body, *arguments, stdin=stdin))
     return text if stdin is None else {"_stdin": _Text(stdin), "command": text}

@@ -15,8 +15,9 @@ from pyinfra_testing.util import FakeState, create_host
 
 import operations.certificate
 from facts.certificate import Certificate, PublicKey
+from operations import certificate as operations_certificate
 from operations import foresight
-from operations.certificate import _MAKE_CERTIFICATE, _MAKE_KEY, _subject, openssl_configuration
+from operations.openssl import openssl_configuration, subject_of
 from tests.unit.generated import NOW, seams
 
 PEM = "/etc/ssl/certs/portal.pem"
@@ -54,13 +55,13 @@ def test_only_certificates_leave_the_host(tmp_path: Path) -> None:
 
 def test_certificate_is_as_the_manual_has_it(tmp_path: Path) -> None:
     odd = 'München $x #1 "q" \\ it\'s, a+b=c;'
-    subject = _subject("portal.example.org", "DE", "Bavaria", odd, "DCOR-med")
+    subject = subject_of("portal.example.org", "DE", "Bavaria", odd, "DCOR-med")
     text = openssl_configuration(subject, ("portal.example.org", "www.example.org"), ("10.5.4.3", "::1"), ("a@b.org",))
     key, pem = tmp_path / "k", tmp_path / "c"
     as_root = "".join(f"{line}\n" for line in ("chown() { :; }", "sync() { :; }"))  # tests need no root
-    shell_script(as_root + _MAKE_KEY, key, tmp_path / ".k", "2048")
+    shell_script(as_root + operations_certificate._MAKE_KEY, key, tmp_path / ".k", "2048")
     assert key.stat().st_mode & 0o777 == 0o600
-    shell_script(as_root + _MAKE_CERTIFICATE, pem, tmp_path / ".c", key, "3650", text=text)
+    shell_script(as_root + operations_certificate._MAKE_CERTIFICATE, pem, tmp_path / ".c", key, "3650", text=text)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "k"]
     state = Certificate().process(shell(Certificate().command(str(pem)).get_raw_value()).splitlines())
     public = PublicKey().process(shell(PublicKey().command(str(key)).get_raw_value()).splitlines())

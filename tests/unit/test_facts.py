@@ -14,6 +14,7 @@ from facts.ckan_data import HoldingsState
 from facts.ckan_index import IndexState
 from facts.deb import DebState
 from facts.files import ManagedState
+from facts.foreign import ForeignState
 from facts.minio import AccessState
 from facts.nftables import TableState
 from facts.postgresql import DatabaseState as PostgresqlDatabaseState
@@ -44,6 +45,9 @@ DEFAULTS: dict[str, object] = {
     "ckan_index.Index": IndexState(),
     "deb.Deb": DebState(),
     "download.Checksum": None,
+    "foreign.Foreign": ForeignState(),
+    "left_files.LeftFiles": {},
+    "redis.Unwritten": 0,
     "download.Former": [],
     "download.Unpacked": None,
     "files.Managed": ManagedState(None),

@@ -41,7 +41,10 @@ def _link(dest: Path) -> None:
 @pytest.mark.parametrize("how", [files.install, files.link, files.absent])
 def test_what_is_not_ours_is_copied(dest: Path, copies: Any, plant: Callable[[Path], None], how: Any) -> None:
     plant(dest)
-    more = {files.install: {"dest": str(dest), "text": OURS}, files.link: {"path": str(dest), "target": "/ours"}}
+    more: dict[Any, dict[str, Any]] = {
+        files.install: {"dest": str(dest), "text": OURS},
+        files.link: {"path": str(dest), "target": "/ours"},
+    }
     settle(how, **more.get(how, {"path": str(dest)}))
     (copy,) = copies()
     if plant is _link:

@@ -13,7 +13,9 @@ from pyinfra.api.exceptions import PyinfraError
 
 from deploys import preflight
 from facts.ckan_data import Holdings, HoldingsState, Location
+from facts.foreign import Foreign
 from facts.host import Basics, HostState
+from facts.left_files import LeftFiles
 from settings.host import HostSettings
 from settings.resolve import resolve
 from settings.store import SecretStore
@@ -119,6 +121,8 @@ class Host:
             return HostState("bookworm", "Debian 12", "x86_64", True, 8000, 100)
         if fact is Location:
             return self.location
+        if fact in (Foreign, LeftFiles):
+            return fact.default()
         self.asked.append("new" if "role" in arguments else "old")
         return self.new if "role" in arguments else self.old
 
@@ -126,7 +130,8 @@ class Host:
 def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: Any) -> Host:
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
-    monkeypatch.setattr("operations.connection.host", host)
+    for module in ("operations.connection", "deploys.checks.foreign", "deploys.checks.left_files"):
+        monkeypatch.setattr(f"{module}.host", host)
     preflight.preflight(settings)
     return host
 

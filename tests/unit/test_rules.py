@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from settings.ckan import DEBS
+from settings.ckan_deb import DEBS
 from settings.locks import schema
 from settings.provided import KEY_STAND_IN
 from settings.resolve import examine, resolve
