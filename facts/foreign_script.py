@@ -122,6 +122,9 @@ BY_US = re.compile(
     r"|WTF_CSRF_SECRET_KEY|SECRET_KEY|api_token\.jwt\.(en|de)code\.secret|ckan\.storage_path|SESSION_(COOKIE_)?PATH"
 )
 
+# Of these, more is no loss.
+LISTS = {"ckan.plugins", "ckan.views.default_views"}
+
 def key_of_tokens(found, way):
     value = found.get("api_token.jwt.%scode.secret" % way, "")
     return value if value not in ("", "string:") else "string:" + key_of_sessions(found)
@@ -168,7 +171,9 @@ known, lost = asked["defaults"], []
 for name, value in theirs.items():
     if BY_US.fullmatch(name) or not value.strip():
         continue
-    if not same(value, mine[name] if name in mine else known.get(name, "")):
+    would_be = mine[name] if name in mine else known.get(name, "")
+    more = name in LISTS and set(value.split()) <= set(would_be.split())
+    if not more and not same(value, would_be):
         lost.append(name)
 storage = theirs.get("ckan.storage_path", "").rstrip("/")
 say(database=database_there(), portal={

@@ -171,12 +171,17 @@ def api_round_trip(portal: Portal, token: str) -> None:
 def logs_in(portal: Portal, password: str) -> bool:
     """Whether the sysadmin gets in by the form of the log-in page with PASSWORD."""
     with visit(portal) as session:
-        page = session.get(f"{portal.url}/user/login", timeout=TIMEOUT).text
-        found = re.search(r'name="_csrf_token" (?:content|value)="([^"]+)"', page)
-        assert found, "the log-in page has no CSRF token"
-        form = {"_csrf_token": found[1], "login": portal.sysadmin, "password": password}
-        session.post(f"{portal.url}/user/login", form, headers={"Referer": portal.url}, timeout=TIMEOUT)
-        answer = session.get(f"{portal.url}/dashboard/datasets", timeout=TIMEOUT, allow_redirects=False)
+        return enters(session, portal, password)
+
+
+def enters(session: requests.Session, portal: Portal, password: str) -> bool:
+    """As ``logs_in``, in a session that goes on."""
+    page = session.get(f"{portal.url}/user/login", timeout=TIMEOUT).text
+    found = re.search(r'name="_csrf_token" (?:content|value)="([^"]+)"', page)
+    assert found, "the log-in page has no CSRF token"
+    form = {"_csrf_token": found[1], "login": portal.sysadmin, "password": password}
+    session.post(f"{portal.url}/user/login", form, headers={"Referer": portal.url}, timeout=TIMEOUT)
+    answer = session.get(f"{portal.url}/dashboard/datasets", timeout=TIMEOUT, allow_redirects=False)
     assert answer.status_code in (200, 302), f"/dashboard/datasets answers HTTP {answer.status_code}"
     return answer.status_code == 200
 
