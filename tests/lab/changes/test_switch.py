@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from settings.flavours import FLAVOURS
 from settings.locks import schema
 from tests.lab.harness import acceptance, deploy, host_files, oracle
 from tests.lab.harness.deployments import CKAN, DCOR
@@ -25,6 +26,13 @@ def test_nothing_of_the_other_flavour_is_left(portal_host: PortalHost, tmp_path:
     portal_host.ensure(portal_host.deployed(CKAN))
     plain = oracle.essence(oracle.snapshot(NAME))
     portal_host.mark_changed()
+    uploaded = f"{FLAVOURS['ckan'].storage}/resources/abc/def"
+    portal_host.run("sh", "-ec", f"mkdir -p $(dirname {uploaded}); echo somebody's > {uploaded}")
+    refused = deploy.pyinfra("deploy.py", "--dry", inventory=DCOR)
+    assert (refused.status, "or leave them behind with base_leave_behind" in refused.stderr) == (1, True), (
+        refused.output
+    )
+    portal_host.run("rm", "-r", f"{FLAVOURS['ckan'].storage}/resources/abc")
     assert "DCOR | Install the command dcor" in deploy.plan_and_apply(inventory=DCOR)[NAME]
     portal_host.wait_until_up()
     assert set(host_files.there(*OF_DCOR)) >= {"/usr/bin/dcor", "/etc/supervisor/conf.d/ckan-worker-dcor-short.conf"}
