@@ -43,20 +43,13 @@ for unit in systemd-networkd-wait-online.service systemd-networkd.service system
     systemd-resolved.service systemd-timesyncd.service; do
     if [ -e /lib/systemd/system/$unit ]; then ln -sf /dev/null /etc/systemd/system/$unit; fi
 done
-chmod 0755 /etc/systemd/system-generators/lab-timers
 systemctl set-default multi-user.target 2>/dev/null
 """
-# A systemd generator. Timers that packages bring would change a host in the middle of a test: apt's take the dpkg lock,
-# others write into /tmp or rotate logs. Drop-ins of a later name, and timers in /etc/systemd, are in force as they are.
-TIMERS = """#!/bin/sh
-for timer in /usr/lib/systemd/system/*.timer; do
-    folder="$1/${timer##*/}.d"
-    mkdir -p "$folder"
-    printf '[Timer]\\nOnCalendar=\\nOnCalendar=2099-01-01\\n' > "$folder/00-lab.conf"
-done
-"""
 FILES = {
-    "etc/systemd/system-generators/lab-timers": TIMERS,
+    # Timers that packages bring would change a host in the middle of a test: apt's take the dpkg lock, others write
+    # into /tmp or rotate logs. What a timer's own drop-ins say is in force, and so are the portal's own timers.
+    "usr/lib/systemd/system/timer.d/00-lab.conf": "[Timer]\nOnCalendar=\nOnCalendar=2099-01-01\n",
+    "usr/lib/systemd/system/ckan-scheduled-.timer.d/00-lab.conf": "# In place of timer.d/00-lab.conf.\n",
     "etc/sudoers.d/deploy": "deploy ALL=(ALL:ALL) NOPASSWD: ALL\n",
     "etc/ssh/sshd_config.d/lab.conf": (
         "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"

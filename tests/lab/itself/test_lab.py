@@ -154,17 +154,17 @@ def test_boots_to_a_bare_server(lab: Lab, name: str, codename: str) -> None:
 
 @pytest.mark.parametrize("name", ["one", "two"])
 def test_timers_of_packages_do_not_elapse(lab: Lab, name: str) -> None:
-    """A timer of the host's own, and a time that somebody gives a package's, are in force."""
-    unit = "/etc/systemd/system"
-    own = f"printf '[Timer]\\nOnCalendar=daily\\nUnit=sysinit.target\\n' > {unit}/own.timer"
+    """A timer of a portal, and a time that somebody gives a package's, are in force."""
+    unit, own = "/etc/systemd/system", "ckan-scheduled-own.timer"
     folder = f"{unit}/apt-daily.timer.d"
-    drop_in = f"mkdir {folder}; printf '[Timer]\\nOnCalendar=daily\\n' > {folder}/a.conf"
-    lab("run", name, "--", "sh", "-ec", f"{own}; {drop_in}; systemctl daemon-reload; systemctl start own.timer")
+    write = f"printf '[Timer]\\nOnCalendar=daily\\nUnit=sysinit.target\\n' > {unit}/{own}; mkdir {folder}"
+    write += f"; printf '[Timer]\\nOnCalendar=daily\\n' > {folder}/a.conf"
+    lab("run", name, "--", "sh", "-ec", f"{write}; systemctl daemon-reload; systemctl start {own}")
     timers = json.loads(lab("run", name, "--", "systemctl", "list-timers", "--output=json"))
     soon = {timer["unit"] for timer in timers if timer["next"] / 1e6 < time.time() + 366 * 24 * 3600}
-    assert soon == {"own.timer", "apt-daily.timer"}
+    assert soon == {own, "apt-daily.timer"}
     assert {timer["unit"] for timer in timers} >= {"dpkg-db-backup.timer", "systemd-tmpfiles-clean.timer"}
-    clean = f"rm -r {unit}/own.timer {folder}; systemctl stop own.timer; systemctl daemon-reload"
+    clean = f"rm -r {unit}/{own} {folder}; systemctl stop {own}; systemctl daemon-reload"
     lab("run", name, "--", "sh", "-ec", clean)
 
 
