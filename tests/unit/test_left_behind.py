@@ -13,6 +13,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from deploys import preflight
 from facts.ckan_data import Holdings, HoldingsState, Location
+from facts.clock import Clock, ClockState
 from facts.host import Basics, HostState
 from settings.host import HostSettings
 from settings.resolve import resolve
@@ -117,6 +118,8 @@ class Host:
     def get_fact(self, fact: Any, **arguments: Any) -> Any:
         if fact is Basics:
             return HostState("bookworm", "Debian 12", "x86_64", True, 8000, 100)
+        if fact is Clock:
+            return ClockState()
         if fact is Location:
             return self.location
         self.asked.append("new" if "role" in arguments else "old")
@@ -127,6 +130,7 @@ def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: A
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
     monkeypatch.setattr("operations.connection.host", host)
+    monkeypatch.setattr("operations.clock.host", host)
     preflight.preflight(settings)
     return host
 
