@@ -12,7 +12,7 @@ from deploys.checks.left_files import left_files
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics, Scratch, Unmounted
-from operations import connection
+from operations import clock, connection
 from settings.ckan import CkanSettings
 from settings.host import HostSettings
 from settings.releases import RELEASES, Release
@@ -25,6 +25,7 @@ def preflight(settings: HostSettings) -> Release:
     database that would be left behind.
     """
     connection.adjust()
+    clock.say_if_off()
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")

@@ -20,7 +20,8 @@ ask() {
 """
 
 # A stamp counts while the cluster is there whose data folder it names, and is older than it (PG_VERSION is written
-# once). Where the port is about to change, that cluster still answers on the one in its postmaster.pid.
+# once; a time in the future tells nothing). Where the port is about to change, that cluster still answers on the one in
+# its postmaster.pid.
 _SCRIPT = (
     PSQL
     + r"""
@@ -30,7 +31,8 @@ query() {
 sql=$3 data=
 if [ "$(LC_ALL=C stat -c '%a %u %F' "$2" 2>/dev/null)" = "644 $(id -u) regular file" ]; then
   data=$(cat "$2")
-  if [ -e "$data/PG_VERSION" ] && [ "$2" -nt "$data/PG_VERSION" ]; then echo stamped; fi
+  made=$data/PG_VERSION
+  if [ "$2" -nt "$made" ] && [ -e "$made" ] || [ -n "$(find "$made" -newermt now 2>/dev/null)" ]; then echo stamped; fi
 fi
 query "$1" answer && exit
 printf 'error %s\n' "$(printf '%s\n' "$answer" | head -n 1)"

@@ -32,7 +32,8 @@ for slot in a b deb; do [ ! -e "$1.$slot" ] || echo "slot $slot"; done
 if [ -f "$1/ckan-deploy.editable" ]; then
   sha256sum --check --status "$1/ckan-deploy.editable" 2>/dev/null || echo outdated
   while read -r _ file; do  # git.checkout leaves this when it moves a checkout
-    [ ! "${file%/*}/.git/ckan-deploy.moved" -nt "$1/ckan-deploy.editable" ] || echo outdated
+    moved=${file%/*}/.git/ckan-deploy.moved  # not counted when it is in the future, or each run would build
+    [ ! "$moved" -nt "$1/ckan-deploy.editable" ] || [ -n "$(find "$moved" -newermt now)" ] || echo outdated
   done < "$1/ckan-deploy.editable"
 fi
 printf 'system %s\n' "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"

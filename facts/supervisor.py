@@ -10,6 +10,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.systemd import AHEAD
 from facts.value import Value
 
 # Asked over supervisor's own socket: its command line tool waits where it should only tell. Starts come from
@@ -31,30 +32,37 @@ def started(pid):
     except (OSError, IndexError):
         return None
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
-def time_of(path):
+def times_of(path):
     try:
         s = os.lstat(path)
     except OSError:
-        return 0
-    return max(s.st_mtime, s.st_ctime)
+        return []
+    return [(s.st_mtime, path), (s.st_ctime, path)]
 # Byte code, logs and git's own files come by themselves and are no news. So the time of a folder that has byte code
 # tells nothing either; what is new in it has its own time. Of other folders the time at which something came or went
 # counts, not that of their owner and mode.
-def newest(path):
-    yield time_of(path)
+def times_below(path):
+    yield from times_of(path)
     for folder, folders, files in os.walk(path):
-        if "__pycache__" not in folders:
-            yield os.stat(folder).st_mtime if os.path.isdir(folder) else 0
+        if "__pycache__" not in folders and os.path.isdir(folder):
+            yield os.stat(folder).st_mtime, folder
         folders[:] = [name for name in folders if name not in ("__pycache__", ".git")]
         for name in files:
             if not name.endswith((".pyc", ".log")):
-                yield time_of(os.path.join(folder, name))
+                yield from times_of(os.path.join(folder, name))
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
-                yield time_of(os.path.join(folder, name))
+                yield from times_of(os.path.join(folder, name))
 programs, reads = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-answer = {"running": False, "processes": [], "configured": {p: time_of(path) or None for p, path in programs.items()}}
-answer["newest"] = max((found for path in reads for found in newest(path)), default=0) or None
+configured = {p: times_of(path) for p, path in programs.items()}
+read = [found for path in reads for found in times_below(path)]
+# Of times in the future none is a change: see facts/systemd.py. The clock is read last.
+now = time.time()
+def newest(times):
+    return max((at for at, path in times if at <= now), default=None)
+ahead = sorted((found for found in sum(configured.values(), read) if found[0] > now), reverse=True)
+answer = {"running": False, "processes": [], "configured": {p: newest(times) for p, times in configured.items()}}
+answer["newest"], answer["ahead"] = newest(read), list(dict.fromkeys(path for at, path in ahead))[:AHEAD]
 def processes():
     # Its unit is active before its socket answers.
     for attempt in range(60):
@@ -74,7 +82,7 @@ try:
 except (ImportError, OSError):
     pass
 print(json.dumps(answer))
-"""
+""".replace("AHEAD", str(AHEAD))
 )
 
 
@@ -98,13 +106,15 @@ class ProcessState(Value):
 class ProgramsState(Value):
     """Programs: whether supervisor answers, their processes, and the newest change of what they read.
 
-    ``configured``: when each program's own configuration was changed; None where there is none.
+    ``configured``: when each program's own configuration was changed; None where there is none. Of times in the future
+    none counts; ``ahead`` are paths that have one.
     """
 
     supervisor_running: bool = False
     processes: tuple[ProcessState, ...] = ()
     newest: float | None = None
     configured: dict[str, float | None] = field(default_factory=dict)
+    ahead: tuple[str, ...] = ()
 
     def of(self, program: str) -> tuple[ProcessState, ...]:
         """Processes of PROGRAM; none where supervisor does not know it."""
@@ -145,6 +155,8 @@ class Programs(FactBase[ProgramsState]):
         try:
             answer = json.loads(output[-1])
             processes = tuple(ProcessState(**process) for process in answer["processes"])
-            return ProgramsState(answer["running"], processes, answer["newest"], answer["configured"])
+            return ProgramsState(
+                answer["running"], processes, answer["newest"], answer["configured"], tuple(answer["ahead"])
+            )
         except (KeyError, TypeError, ValueError):
             raise FactProcessError(f"supervisor answered what is not understood: {output!r}") from None

@@ -28,15 +28,30 @@ started() {
   sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |
     awk -v now="$now" -v up="$up" -v hz="$(getconf CLK_TCK)" '{ printf "%.3f", now - up + $20 / hz }'
 }
-newest() {
-  [ $# -eq 0 ] || find "$@" -printf '%C@\n%T@\n' 2>/dev/null | sort -rn | head -n 1
-}
 """
+
+# A time in the future is no change: nobody can have read it by then, whatever is done. So that of a file whose owner
+# set it counts as when that was done, one from a time at which the clock was wrong not at all. The clock is read last:
+# what is written meanwhile is of the past.
+AHEAD = 5  # so many paths are named
+_NEWEST = r"""
+newest() {
+  [ $# -gt 0 ] || return 0
+  times=$(find "$@" -printf '%C@ %p\n%T@ %p\n' 2>/dev/null | sort -rn)
+  printf '%s\n' "$times" | awk -v now="$(date +%s.%N)" -v most=AHEAD '
+    done || $1 !~ /^[0-9]+\.[0-9]+$/ { next }
+    $1 + 0 <= now + 0 { done = 1; print "Newest=" $1; next }
+    { path = substr($0, length($1) + 2); if (!(path in seen) && named < most) print "Ahead=" path
+      if (!(path in seen)) { seen[path]; named++ } }'
+}
+past() { awk -v time="$1" -v now="$(date +%s.%N)" 'BEGIN { exit !(time + 0 <= now + 0) }'; }
+""".replace("AHEAD", str(AHEAD))
 
 # A folder of drop-ins that was made after the last daemon-reload is not known to systemd (252), nor does it say that it
 # needs one: so the administrator's files are looked at whatever it says.
 _SCRIPT = (
     PROCESS_START
+    + _NEWEST
     + r"""
 unit=$1; stamp=$2; shift 2
 command -v systemctl >/dev/null || exit 0
@@ -47,11 +62,14 @@ pid=$(get MainPID)
 if [ "${pid:-0}" != 0 ]; then echo "Started=$(started "$pid")"
 elif [ "$(get ActiveState)" = active ]; then
   since=$(systemctl show --value --timestamp=us+utc -p InactiveExitTimestamp -- "$unit")
-  echo "Started=$(date -u -d "$since" +%s.%N)"
+  since=$(date -u -d "$since" +%s.%N)
+  past "$since" || since=0
+  echo "Started=$since"
 fi
 own=/etc/systemd/system/$unit
-echo "Newest=$(newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths))"
-[ ! -e "$stamp" ] || echo "Reloaded=$(stat -c %.Y "$stamp")"
+newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths)
+reloaded=$(stat -c %.Y "$stamp" 2>/dev/null)
+if [ -n "$reloaded" ] && past "$reloaded"; then echo "Reloaded=$reloaded"; fi
 """
 )
 
@@ -60,7 +78,8 @@ echo "Newest=$(newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths
 class UnitState(Value):
     """A unit: its states in systemd's words, and times in seconds since the epoch (None: not known).
 
-    ``started``: when its main process started; of a timer and all else without one, when it became active.
+    ``started``: when its main process started; of a timer and all else without one, when it became active (0 where
+    that is in the future). ``newest``: of times in the future none counts; ``ahead`` are paths that have one.
     """
 
     load: str = "not-found"
@@ -71,6 +90,7 @@ class UnitState(Value):
     started: float | None = None
     reloaded: float | None = None
     newest: float | None = None
+    ahead: tuple[str, ...] = ()
 
 
 def reload_stamp(unit: str) -> str:
@@ -111,6 +131,7 @@ class Unit(FactBase[UnitState]):
                 started=_time(fields.get("Started")),
                 reloaded=_time(fields.get("Reloaded")),
                 newest=_time(fields.get("Newest")),
+                ahead=tuple(line.partition("=")[2] for line in output if line.startswith("Ahead=")),
             )
         except (KeyError, ValueError):
             raise FactProcessError(f"systemctl printed what is not understood: {output!r}") from None

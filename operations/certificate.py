@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from typing import TypedDict
@@ -11,8 +11,9 @@ from pyinfra import host, logger
 from pyinfra.api import StringCommand, operation
 
 from facts.certificate import Certificate, CertificateState, KeyState, PublicKey
+from facts.clock import Clock
 from facts.files import leftover_path
-from operations import foresight
+from operations import foresight, saying
 from operations.files import ASIDE, script
 from operations.kept import KEEP
 from operations.openssl import openssl_configuration, subject_of
@@ -36,7 +37,6 @@ class Shown(TypedDict):
 
 KEY_ACCESS = "600 root:root"  # nginx's master process reads it as root, nobody else needs to
 CERTIFICATE_ACCESS = "644 root:root"
-_SAID = "ckan_deploy_certificates_said"
 
 _MAKE_KEY = (
     ASIDE
@@ -113,7 +113,7 @@ def self_signed(
     found = host.get_fact(Certificate, path=certificate)
     subject = subject_of(fqdn, country, state, locality, organization)
     names = _names(fqdn, aliases, addresses, email)
-    reason = _reason(found, found_key, subject, names, renew_before, now)
+    reason = _reason(found, found_key, subject, names) or _reason_of_time(found, renew_before, now)
     wrong = [
         (path, access)
         for path, access, state_ in ((key, KEY_ACCESS, found_key), (certificate, CERTIFICATE_ACCESS, found))
@@ -123,7 +123,7 @@ def self_signed(
         foresight.will_touch(key)
     if reason:
         foresight.will_touch(certificate)
-        _say(f"{certificate} will be made: {reason}", logger.info)
+        saying.once(f"{certificate} will be made: {reason}", logger.info)
     foresight.will_touch(*(path for path, _ in wrong))
     if not reason and not wrong:
         _warn(certificate, found, warn_days, now)
@@ -155,7 +155,7 @@ def why_made_anew(wanted: Shown) -> str:
     found = host.get_fact(Certificate, path=wanted["certificate"])
     subject = subject_of(*(wanted[part] for part in ("fqdn", "country", "state", "locality", "organization")))
     names = _names(wanted["fqdn"], wanted["aliases"], wanted["addresses"], wanted["email"])
-    return _reason(found, found_key, subject, names, wanted["renew_before"], _now())
+    return _reason(found, found_key, subject, names)
 
 
 def _names(
@@ -169,10 +169,8 @@ def _reason(
     key: KeyState | None,
     subject: dict[str, str],
     names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
-    renew_before: str,
-    now: datetime,
 ) -> str:
-    """Say why a certificate must be made; empty when it need not."""
+    """Say why a certificate must be made whatever the time; empty when it need not."""
     if key is None:
         return "there is no key"
     if found is None:
@@ -188,6 +186,23 @@ def _reason(
         set(emails),
     ):
         return "its names are others"
+    return ""
+
+
+def _reason_of_time(found: CertificateState | None, renew_before: str, now: datetime) -> str:
+    """Say why a certificate must be made at this time; empty when it need not.
+
+    Users pin it: a clock that is off must not replace it. So the host's must say the same as this machine's.
+    """
+    if found is None:
+        return ""
+    reason = _due(found, renew_before, now)
+    if reason and reason == _due(found, renew_before, now + timedelta(seconds=host.get_fact(Clock).ahead)):
+        return reason
+    return ""
+
+
+def _due(found: CertificateState, renew_before: str, now: datetime) -> str:
     if now >= found.not_after:
         return "it has expired"
     if found.not_before > now + timedelta(days=1):  # a day: this machine's clock and the host's may differ
@@ -204,18 +219,10 @@ def _warn(path: str, found: CertificateState | None, warn_days: int, now: dateti
     if found is None or found.not_after - now >= timedelta(days=warn_days):
         return
     if found.not_after <= now:
-        _say(f"{path} expired on {found.not_after:%Y-%m-%d}: replace it now", logger.warning)
+        saying.once(f"{path} expired on {found.not_after:%Y-%m-%d}: replace it now", logger.warning)
     else:
         days = (found.not_after - now).days
-        _say(f"{path} expires on {found.not_after:%Y-%m-%d}, in {days} days: renew it before", logger.warning)
-
-
-def _say(message: str, log: Callable[[str], None]) -> None:
-    """Log once per run: pyinfra may evaluate an operation twice."""
-    said: set[str] = host.connector_data.setdefault(_SAID, set())
-    if message not in said:
-        said.add(message)
-        log(f"{host.print_prefix}{message}")
+        saying.once(f"{path} expires on {found.not_after:%Y-%m-%d}, in {days} days: renew it before", logger.warning)
 
 
 def _now() -> datetime:

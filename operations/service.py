@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.files import Managed, leftover_path
 from facts.systemd import Present, Unit, UnitState, reload_stamp
-from operations import foresight
+from operations import clock, foresight
 from operations.files import script
 from operations.kept import KEEP
 
@@ -81,9 +81,11 @@ def follow(
     + check: command that must succeed before a start, restart or reload (``nginx -t``)
 
     The process is stale when the newest change (the later of ctime and mtime) is younger than its start or its
-    last reload. That is asked of the host, not of this run's history, so a killed run's restart is made up for.
+    last reload. That is asked of the host, not of this run's history, so a killed run's restart is made up for. A time
+    in the future is no change, but warned of.
     """
     current = host.get_fact(Unit, unit=unit, reads=tuple(reads))
+    clock.say_ahead(current.ahead, unit)
     own_files = (f"/etc/systemd/system/{unit}", f"/etc/systemd/system/{unit}.d")
     if foresight.started(unit):
         host.noop(f"{unit} will have been started")

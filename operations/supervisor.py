@@ -9,7 +9,7 @@ from pyinfra.api import OperationError, OperationValueError, QuoteString, String
 
 from facts.files import Managed, leftover_path
 from facts.supervisor import Programs, ProgramsState, configuration_path
-from operations import files, foresight
+from operations import clock, files, foresight
 from operations.kept import KEEP_ONE
 from operations.supervisor_control import ABSENT, FOLLOW
 
@@ -76,12 +76,14 @@ def follow(
     + locks: folders without blanks of lock files, which a process that is killed leaves: they are emptied then
 
     A program is restarted when one of its processes is not up, or is older than the newest change; byte code and logs
-    are no change. Raises ``OperationError`` in execution when supervisor does not answer.
+    are no change, nor is a time in the future, which is warned of. Raises ``OperationError`` in execution when
+    supervisor does not answer.
     """
     if not programs:
         host.noop("there are no programs")
         return
     current = host.get_fact(Programs, programs=tuple(programs), reads=tuple(reads))
+    clock.say_ahead(current.ahead, " and ".join(programs))
     files = {program: (configuration_path(program), *reads) for program in programs}
     stale = [
         program

@@ -68,6 +68,7 @@ def _common(ckan: CkanSettings) -> Sections:
             "ckan.auth.user_create_organizations": "false",
             "ckan.auth.create_user_via_api": "false",
             "ckan.auth.create_user_via_web": "false",
+            "ckan.auth.public_user_details": "false",
         },
     }
 
@@ -105,7 +106,6 @@ def _dcor(ckan: CkanSettings, dcor: DcorSettings, storage: ObjectStorageSettings
             "ckan.auth.allow_dataset_collaborators": "true",
             "ckan.auth.create_default_api_keys": "false",
             "ckan.auth.public_activity_stream_detail": "false",
-            "ckan.auth.public_user_details": "false",
             "ckan.auth.reveal_private_datasets": "false",
             "ckan.auth.roles_that_cascade_to_sub_groups": "admin",
             "ckan.auth.user_create_groups": "true",

@@ -36,8 +36,10 @@ Pattern = Annotated[str, AfterValidator(_pattern), Field(min_length=1)]
 class NginxSettings(Component):
     """nginx: TLS, allow-lists and caches in front of CKAN.
 
-    Paths are regular expressions (PCRE) of what follows the first slash; those of ``blocked_paths`` and everything
-    below it are for both flavours, the allow-lists for the flavour dcor only: ckan is open for all that CKAN does.
+    Paths are regular expressions (PCRE) of what follows the first slash. Those of ``static_paths``, ``read_paths`` and
+    ``write_paths`` end with a part of the path: ``group`` is /group and all below it, not /groups, which ``group.*``
+    would have, too; ``api/`` is all that follows. ``blocked_paths`` has all that begins so. The allow-lists are for the
+    flavour dcor only: ckan is open for all that CKAN does.
     """
 
     prefix: ClassVar[str] = "nginx"
@@ -156,7 +158,7 @@ class NginxSettings(Component):
     def refused_paths(self) -> tuple[str, ...]:
         """``blocked_paths`` with those of DCOR's manual; /user/reset among them: DCOR resets no passwords by mail."""
         return (
-            (*("user/reset", "userportal", r"user\.action"), *self.blocked_paths)
+            (*("user/reset(?:/|$)", "userportal", r"user\.action"), *self.blocked_paths)
             if self.flavour == "dcor"
             else (self.blocked_paths)
         )

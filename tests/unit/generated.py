@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
+from inspect import signature
 from io import StringIO
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -172,11 +173,16 @@ def _states(values: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _typed(key: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Validate the VALUES of the fact KEY, by its arguments, into the type that its ``process`` returns."""
+def _typed(key: str, values: dict[str, Any]) -> Any:
+    """Validate the VALUES of the fact KEY, by its arguments, into the type that its ``process`` returns.
+
+    Those of a fact without arguments are one value.
+    """
     module, _, name = key.partition(".")
-    process = getattr(import_module(f"facts.{module}"), name).process
-    adapter: TypeAdapter[Any] = TypeAdapter(get_type_hints(process)["return"])
+    fact = getattr(import_module(f"facts.{module}"), name)
+    adapter: TypeAdapter[Any] = TypeAdapter(get_type_hints(fact.process)["return"])
+    if len(signature(fact.command).parameters) == 1:
+        return adapter.validate_python(values)
     return {arguments: adapter.validate_python(parse_value(_hidden(value))) for arguments, value in values.items()}
 
 

@@ -186,6 +186,12 @@ def test_the_site_replaces_options_of_dcor_and_adds_plugins_after_its_own() -> N
     assert found["ckan.plugins"].split()[-2:] == ["dcor_theme", "pages"]
 
 
+def test_a_plain_ckan_shows_its_users_to_nobody_without_an_account() -> None:
+    name = "ckan.auth.public_user_details"
+    assert _ini()["app:main"][name] == "false"
+    assert _ini(options={name: "true"})["app:main"][name] == "true"
+
+
 def test_a_plain_ckan_has_nothing_of_dcor() -> None:
     text = str(dict(_ini()["app:main"]))
     assert not [word for word in ("dcor", "dc_", "theme", "/cache") if word in text]

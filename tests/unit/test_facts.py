@@ -12,6 +12,7 @@ from facts.apt import AptState
 from facts.ckan import CkanVersion, DatabaseState
 from facts.ckan_data import HoldingsState
 from facts.ckan_index import IndexState
+from facts.clock import ClockState
 from facts.deb import DebState
 from facts.files import ManagedState
 from facts.foreign import ForeignState
@@ -39,6 +40,7 @@ DEFAULTS: dict[str, object] = {
     "certificate.Joined": False,
     "certificate.PublicKey": None,
     "ckan.Database": DatabaseState(),
+    "clock.Clock": ClockState(),
     "ckan.Version": CkanVersion(),
     "ckan_data.Holdings": HoldingsState(),
     "ckan_data.Location": "",

@@ -13,6 +13,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from deploys import preflight
 from facts.ckan_data import Holdings, HoldingsState, Location
+from facts.clock import Clock, ClockState
 from facts.foreign import Foreign
 from facts.host import Basics, HostState
 from facts.left_files import LeftFiles
@@ -119,6 +120,8 @@ class Host:
     def get_fact(self, fact: Any, **arguments: Any) -> Any:
         if fact is Basics:
             return HostState("bookworm", "Debian 12", "x86_64", True, 8000, 100)
+        if fact is Clock:
+            return ClockState()
         if fact is Location:
             return self.location
         if fact in (Foreign, LeftFiles):
@@ -130,7 +133,7 @@ class Host:
 def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: Any) -> Host:
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
-    for module in ("operations.connection", "deploys.checks.foreign", "deploys.checks.left_files"):
+    for module in ("operations.connection", "operations.clock", "deploys.checks.foreign", "deploys.checks.left_files"):
         monkeypatch.setattr(f"{module}.host", host)
     preflight.preflight(settings)
     return host

@@ -140,6 +140,18 @@ def test_ckan_is_open() -> None:
         ("/favicon_ico", None),
         ("/uploads/other/a.png", None),
         ("/feeds/x", None),
+        ("/user/resetter", "write"),
+        ("/user/reset/key", "blocked"),
+        *((f"/{name}x/a", None) for name in ("ckan-admin", "dashboard", "dataset", "group", "login_generic")),
+        *((f"/{name}s", None) for name in ("organization", "revision", "user", "dataset", "dashboard", "group")),
+        ("/dataset/groupsx/a", "read"),
+        ("/dataset/groups\n", "read"),
+        ("/group\n", None),
+        ("/about\n", None),
+        ("/favicon.ico\n", None),
+        ("/uploads/user/a.png\n", None),
+        *((f"/{name}/", "write") for name in ("ckan-admin", "group", "organization", "user")),
+        *((f"/{name}/", "read") for name in ("dashboard", "dataset", "revision")),
         ("/0123", None),
     ],
 )
@@ -148,6 +160,43 @@ def test_dcor_finds_the_place_of_each_path(path: str, place: str | None) -> None
     expressions = locations(site("dcor"))
     assert len(expressions) == len(places)
     assert next((name for name, found in zip(places, expressions, strict=True) if found.search(path)), None) == place
+
+
+@pytest.mark.parametrize(
+    ("entry", "allowed", "refused"),
+    [
+        ("wiki", ["/wiki", "/wiki/", "/wiki/a/b"], ["/wikis", "/wiki.php", "/wiki\n"]),
+        ("wiki/", ["/wiki/", "/wiki/a"], ["/wiki", "/wikis/"]),
+        ("wiki$", ["/wiki"], ["/wiki/", "/wiki/a", "/wiki\n"]),
+        ("wiki|page", ["/wiki/a", "/page"], ["/wikipage", "/pages"]),
+        ("wiki.*", ["/wiki", "/wikis", "/wiki/a.php"], ["/wik"]),
+        (r"a/.+\.png", ["/a/b/c.png"], ["/a/c.pngx", "/a/c.png\n"]),
+    ],
+)
+@pytest.mark.parametrize("paths", ["read_paths", "write_paths", "static_paths"])
+def test_an_entry_of_the_site_ends_with_a_part_of_the_path(
+    paths: str, entry: str, allowed: list[str], refused: list[str]
+) -> None:
+    values: dict[str, Any] = {paths: (entry,)}
+    text = site("dcor", **values)
+    found = re.compile(re.findall(rf'"(\^/\(\?:{re.escape(entry)}\).*)" {{$', text, re.MULTILINE)[0])
+    assert [path for path in allowed if not found.search(path)] == []
+    assert [path for path in refused if found.search(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "framed"),
+    [
+        ("/dataset/a/resource/b/view/c", True),
+        ("/de/dataset/a/resource/b/view/c/", True),
+        ("/dataset/a/resource/b/view/c/delete", False),
+        ("/resource/b/view/c", False),
+        ("/dataset/a/resource/b/view/", False),
+    ],
+)
+def test_only_a_view_itself_may_stand_in_a_frame(path: str, framed: bool) -> None:
+    (pattern,) = re.findall(r'^    "~(.*)" "";$', site(), re.MULTILINE)
+    assert bool(re.search(pattern, path)) == framed
 
 
 def test_dcor_refuses_the_rest_and_has_time_for_revisions() -> None:

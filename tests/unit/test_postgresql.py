@@ -1,6 +1,9 @@
 """PostgreSQL's facts, operations, templates and settings."""
 
+import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from pyinfra_testing.util import FakeState, create_host
 
 import operations.postgresql
 from deploys.postgresql import _network
+from facts.postgresql import _SCRIPT as SCRIPT
 from facts.postgresql import Database, DatabaseState, Role, RoleState
 from operations.text import render
 from settings.postgresql import PostgresqlSettings
@@ -53,6 +57,25 @@ SQL_ASCII = {
     }
 }
 GONE = {"asked": False, "known": True, "stamped": True, "error": "psql: error: gone", "exists": False}
+
+
+@pytest.mark.parametrize(
+    ("stamped", "made", "counts"),
+    [(2000, 1000, True), (1000, 2000, False), (2000, 1893456000, True)],  # the last is in 2030: a clock was off
+)
+def test_a_stamp_counts_for_the_cluster_that_is_older_than_it(
+    stamped: int, made: int, counts: bool, tmp_path: Path
+) -> None:
+    stamp, version = tmp_path / "stamp", tmp_path / "data/PG_VERSION"
+    version.parent.mkdir()
+    version.touch()
+    stamp.write_text(f"{version.parent}\n")
+    stamp.chmod(0o644)
+    os.utime(stamp, (stamped, stamped))
+    os.utime(version, (made, made))
+    command = ["sh", "-c", SCRIPT, "test", "1", str(stamp), "SELECT 1;"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ("stamped" in done.stdout.splitlines()) == counts
 
 
 def test_another_encoding_is_an_error_that_says_what_to_do() -> None:

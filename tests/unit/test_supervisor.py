@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from facts.supervisor import Programs
+from facts.supervisor import Programs, ProgramsState
 
 
 def newest(*reads: Path) -> float:
+    state = ask(*reads)
+    assert state.newest is not None
+    return state.newest
+
+
+def ask(*reads: Path) -> ProgramsState:
     command = Programs().command(programs=["no-such-program"], reads=[str(path) for path in reads])
     done = subprocess.run(["sh", "-c", command.get_raw_value()], capture_output=True, text=True, check=True)
     state = Programs().process(done.stdout.splitlines())
     assert state.configured == {"no-such-program": None}
-    assert state.newest is not None
-    return state.newest
+    return state
 
 
 @pytest.fixture
@@ -74,3 +80,28 @@ def test_a_change_is_news(change: str, code: Path) -> None:
     before = newest(code)
     NEWS[change](code)
     assert newest(code) > before
+
+
+FUTURE = 1893456000  # 2030-01-01
+LATER: dict[str, Callable[[Path], Path]] = {
+    "code": lambda code: code / "package/a.py",
+    "a folder": lambda code: code / "data",
+    "what is read itself": lambda code: code,
+}
+
+
+@pytest.mark.parametrize("what", LATER)
+def test_a_time_in_the_future_is_no_change_and_named(what: str, code: Path) -> None:
+    """CKAN would be started anew in every run until then."""
+    assert ask(code).ahead == ()
+    path = LATER[what](code)
+    os.utime(path, (FUTURE, FUTURE), follow_symlinks=False)
+    state = ask(code)
+    assert state.ahead == (str(path),)
+    assert state.newest is not None and state.newest <= time.time()
+
+
+def test_byte_code_and_logs_may_have_any_time(code: Path) -> None:
+    for name in ("package/__pycache__/a.pyc", "log/job.log", ".git/index"):
+        os.utime(code / name, (FUTURE, FUTURE))
+    assert ask(code).ahead == ()

@@ -62,6 +62,7 @@ def reading(portal: Portal, version: str) -> None:
     http_redirects(portal)
     unknown_names(portal)
     no_anonymous_writing(portal)
+    no_list_of_users(portal)
 
 
 # Checks without a browser.
@@ -96,6 +97,17 @@ def assets(portal: Portal) -> None:
             answer = session.get(f"{portal.url}/webassets/{name}", timeout=TIMEOUT)
             assert answer.status_code == 200, f"/webassets/{name} answers HTTP {answer.status_code}"
             assert answer.content, f"/webassets/{name} is empty"
+
+
+def no_list_of_users(portal: Portal) -> None:
+    """Who has an account here is not told to those who have none."""
+    with visit(portal) as session:
+        for question in ("user_list", f"user_show?id={portal.sysadmin}"):
+            answer = session.get(f"{portal.url}/api/3/action/{question}", timeout=TIMEOUT)
+            assert answer.status_code == 403, f"{question} answers HTTP {answer.status_code}: {answer.text[:200]}"
+        for path in ("/user/", f"/user/{portal.sysadmin}"):
+            answer = session.get(portal.url + path, timeout=TIMEOUT)
+            assert answer.status_code == 403 or "/user/login" in answer.url, f"{path} answers HTTP {answer.status_code}"
 
 
 def http_redirects(portal: Portal) -> None:

@@ -55,6 +55,13 @@ def test_folders_that_ckan_made_meanwhile_are_as_it_makes_them(converged: Portal
     assert set(converged.run("sh", "-ec", find).splitlines()) == {"755 www-data"}
 
 
+def test_ckan_starts_without_an_error(converged: PortalHost) -> None:
+    log = converged.run("sed", "-n", "s/^stdout_logfile=//p", "/etc/supervisor/conf.d/ckan-uwsgi.conf").strip()
+    lines = converged.read(log).splitlines()
+    assert any("ready in" in line for line in lines), lines
+    assert [line for line in lines if "No module named" in line or "unable to load app" in line] == []
+
+
 def test_no_secret_leaves_its_place(converged: PortalHost) -> None:
     """Not in pyinfra's output at its most talkative, not on the host outside the files that hold it."""
     secrets = secret_store.secrets()
