@@ -12,6 +12,7 @@ from facts.apt import AptState
 from facts.ckan import CkanVersion, DatabaseState
 from facts.ckan_data import HoldingsState
 from facts.ckan_index import IndexState
+from facts.cluster import ClustersState
 from facts.deb import DebState
 from facts.files import ManagedState
 from facts.minio import AccessState
@@ -42,6 +43,7 @@ DEFAULTS: dict[str, object] = {
     "ckan_data.Holdings": HoldingsState(),
     "ckan_data.Location": "",
     "ckan_index.Index": IndexState(),
+    "cluster.Clusters": ClustersState(),
     "deb.Deb": DebState(),
     "download.Checksum": None,
     "download.Former": [],
