@@ -26,8 +26,11 @@ def base(settings: BaseSettings) -> None:
         mode=0o755,
     )
     apt.packages(name="Install base packages", packages=["ca-certificates", "curl", "logrotate", "python3", "sudo"])
+    # Enabled by its package, but policy-rc.d, which knows no difference, keeps it from being started before a reboot.
+    service.follow(name="Rotate logs daily", unit="logrotate.timer")
     if settings.admin_tools:
         apt.packages(name="Install tools for administrators", packages=_ADMIN_TOOLS)
+        service.follow(name="Keep the index of files new", unit="plocate-updatedb.timer")
     files.directory(name="Make the journal's configuration folder", path="/etc/systemd/journald.conf.d")
     files.install(
         name="Limit the journal",

@@ -16,8 +16,7 @@ def nginx(settings: NginxSettings, release: Release) -> None:
 
     + release: tells what its nginx and OpenSSL know
     """
-    packages = ["nginx", "nginx-common", *([] if release.nginx_reject_handshake else ["ssl-cert"])]
-    apt.packages(name="Install nginx", packages=packages)
+    apt.packages(name="Install nginx", packages=["nginx", "nginx-common"])
 
     files.directory(name="Make nginx's cache folder", path=settings.cache_dir)
     files.directory(

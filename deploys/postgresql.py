@@ -6,12 +6,13 @@ from ipaddress import ip_network
 
 from pyinfra.api.deploy import deploy
 
-from operations import apt, files, service
+from operations import apt, cluster, files, service
 from operations import postgresql as server
 from operations.text import render
 from settings.postgresql import PostgresqlSettings
 from settings.releases import Release
 
+_NEW_CLUSTERS = "/etc/postgresql-common/createcluster.d"
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -19,20 +20,28 @@ _LOOPBACK = ("127.0.0.1", "::1")
 def postgresql(settings: PostgresqlSettings, release: Release) -> None:
     """Install PostgreSQL and set up CKAN's role and database.
 
-    + release: tells the version, which is the distribution's; its package makes the cluster "main"
+    + release: tells the version, which is the distribution's
     """
     configuration = f"/etc/postgresql/{release.postgresql}/main"
-    cluster = f"postgresql@{release.postgresql}-main.service"
+    unit = f"postgresql@{release.postgresql}-main.service"
+
+    files.directory(name="Make the folder of what new clusters get", path=_NEW_CLUSTERS)
+    files.install(
+        name="Keep PostgreSQL's package from making a cluster",
+        dest=f"{_NEW_CLUSTERS}/ckan-deploy.conf",
+        text=render("postgresql/createcluster.conf.j2"),
+    )
 
     apt.packages(
         name="Install PostgreSQL",
         packages=[f"postgresql-{release.postgresql}", f"postgresql-client-{release.postgresql}"],
     )
+    cluster.made(name="Make PostgreSQL's cluster", cluster=f"{release.postgresql}/main", port=settings.port)
 
-    files.directory(name="Make PostgreSQL's drop-in folder", path=f"/etc/systemd/system/{cluster}.d")
+    files.directory(name="Make PostgreSQL's drop-in folder", path=f"/etc/systemd/system/{unit}.d")
     files.install(
         name="Start PostgreSQL after the network",
-        dest=f"/etc/systemd/system/{cluster}.d/ckan-deploy.conf",
+        dest=f"/etc/systemd/system/{unit}.d/ckan-deploy.conf",
         text=render("systemd/after-network.conf.j2"),
     )
     files.install(
@@ -57,12 +66,12 @@ def postgresql(settings: PostgresqlSettings, release: Release) -> None:
 
     service.follow(
         name="Run PostgreSQL with its newest configuration",
-        unit=cluster,
+        unit=unit,
         reads=[f"{configuration}/conf.d", f"{configuration}/postgresql.conf"],
     )
     service.follow(
         name="Reload PostgreSQL when who may connect changes",
-        unit=cluster,
+        unit=unit,
         reads=[f"{configuration}/pg_hba.conf"],
         reload=True,
     )

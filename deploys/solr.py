@@ -80,7 +80,7 @@ def solr(settings: SolrSettings, release: Release) -> None:
     files.install(
         name="Configure Solr's start",
         dest=_INCLUDE,
-        text=render("solr/solr.in.sh.j2", settings, home=_HOME, data=_DATA),
+        text=render("solr/solr.in.sh.j2", settings, home=_HOME, data=_DATA, java=release.java_home),
         group="solr",
         mode=0o640,
     )

@@ -13,7 +13,6 @@ class Release:
     """What a component must know about a host's operating system.
 
     ``libmagic_package``: its name tells of the move to 64-bit times.
-    ``nginx_reject_handshake``: nginx knows ``ssl_reject_handshake`` (since 1.19.4).
     ``nginx_http2_directive``: nginx wants ``http2 on`` (since 1.25.1) instead of ``listen … http2``.
     ``tls_groups``: key exchange groups of Mozilla's intermediate configuration that its OpenSSL has.
     """
@@ -24,9 +23,13 @@ class Release:
     python: str
     java_package: str
     libmagic_package: str
-    nginx_reject_handshake: bool
     nginx_http2_directive: bool
     tls_groups: str
+
+    @property
+    def java_home(self) -> str:
+        """Folder of the Java that ``java_package`` brings; what /usr/bin/java leads to is the host's choice."""
+        return f"/usr/lib/jvm/java-{self.java_package.split('-')[1]}-openjdk-amd64"
 
 
 _CLASSICAL = "X25519:prime256v1:secp384r1"
@@ -41,7 +44,6 @@ RELEASES = {
             python="3.12",
             java_package="openjdk-17-jre-headless",
             libmagic_package="libmagic1t64",
-            nginx_reject_handshake=True,
             nginx_http2_directive=False,
             tls_groups=_CLASSICAL,
         ),
@@ -52,7 +54,6 @@ RELEASES = {
             python="3.11",
             java_package="openjdk-17-jre-headless",
             libmagic_package="libmagic1",
-            nginx_reject_handshake=True,
             nginx_http2_directive=False,
             tls_groups=_CLASSICAL,
         ),
@@ -63,7 +64,6 @@ RELEASES = {
             python="3.13",
             java_package="openjdk-21-jre-headless",
             libmagic_package="libmagic1t64",
-            nginx_reject_handshake=True,
             nginx_http2_directive=True,
             tls_groups=f"X25519MLKEM768:{_CLASSICAL}",
         ),

@@ -60,6 +60,7 @@ SEAMS: dict[str, dict[str, Any]] = {
         "operations.certificate._now": lambda: NOW,
         "operations.files.REST": (),
     },
+    "cluster": {"facts.cluster._SCRIPT": "SCRIPT"},
     "http": {"facts.http._SCRIPT": "SCRIPT"},
     "postgresql": {
         "facts.postgresql._SCRIPT": "SCRIPT",

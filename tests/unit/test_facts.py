@@ -13,6 +13,7 @@ from facts.ckan import CkanVersion, DatabaseState
 from facts.ckan_data import HoldingsState
 from facts.ckan_index import IndexState
 from facts.clock import ClockState
+from facts.cluster import ClustersState
 from facts.deb import DebState
 from facts.files import ManagedState
 from facts.foreign import ForeignState
@@ -45,6 +46,7 @@ DEFAULTS: dict[str, object] = {
     "ckan_data.Holdings": HoldingsState(),
     "ckan_data.Location": "",
     "ckan_index.Index": IndexState(),
+    "cluster.Clusters": ClustersState(),
     "deb.Deb": DebState(),
     "download.Checksum": None,
     "foreign.Foreign": ForeignState(),

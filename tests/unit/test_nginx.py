@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +78,6 @@ def test_each_release_gets_what_its_nginx_knows(release: str) -> None:
             assert f"ssl_ecdh_curve {RELEASES[release].tls_groups};" in server
     assert servers[-1].count("ssl_reject_handshake on;") == 1
     assert servers[-1].count("ssl_certificate") == 0
-
-
-def test_a_release_without_reject_handshake_shows_the_snakeoil_certificate() -> None:
-    release = replace(RELEASES["bookworm"], nginx_reject_handshake=False)
-    text = render("nginx/site.conf.j2", settings(), release=release).secret
-    assert "ssl_reject_handshake" not in text and "ssl-cert-snakeoil.pem" in text.split("\nserver {\n")[-1]
 
 
 def test_without_ipv6_nothing_of_it_is_said() -> None:

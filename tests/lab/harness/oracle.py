@@ -59,7 +59,7 @@ _GENERATED = re.compile(
     r"^/etc/ckan/default/sysadmin-token$"
     r"|^/var/lib/ckan-deploy/ckan/sysadmin\.[a-z-]+$"  # has the token's digest
     r"|^/etc/ssl/(certs/portal\.test\.cert|private/portal\.test\.key)$"
-    r"|^/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)$"  # by the package ssl-cert
+    r"|^/etc/ssl/(certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)$"  # by ssl-cert, with PostgreSQL
     r"|^/etc/ssl/certs/java/cacerts$"  # entries have the time at which they were added
     # An environment's scripts name the slot that they were built in, and RECORD has their hashes.
     r"|^/usr/lib/(ckan/default|ckan-deploy/minio)\.a/(bin/[^/]+|pyvenv\.cfg|.*/RECORD)$"

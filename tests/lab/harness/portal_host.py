@@ -25,6 +25,13 @@ FQDN = "portal.test"
 # While a test is being written: keep the hosts that a run deployed for the next one, whatever the product is by then.
 REUSE = bool(os.environ.get("CKAN_DEPLOY_TEST_REUSE"))
 
+# Bare hosts of this release are as some people have them: a locale that does not exist, and another Java chosen.
+UNUSUAL_RELEASE = "bookworm"
+_UNUSUAL = """
+echo 'LANG=xx_XX.UTF-8' > /etc/default/locale
+update-alternatives --quiet --install /usr/bin/java java /bin/false 9999
+"""
+
 
 @dataclass
 class FirstRun:
@@ -95,6 +102,8 @@ class PortalHost:
         if not paths.snapshot(deployment.bare).exists():
             self._clear()
             host.up(NAME, release=deployment.release)
+            if deployment.release == UNUSUAL_RELEASE:
+                inside.run(NAME, ["sh", "-ec", _UNUSUAL])
             snapshot.take(NAME, deployment.bare, restart=False)
             self._clear()
         return deployment.bare
