@@ -31,7 +31,7 @@ keep() {{
   fi
   copy={FOLDER}/$(date -u +%Y-%m-%d)$1
   if [ ! -L "$1" ] && cmp -s "$1" "$copy"; then return 0; fi
-  (umask 077; mkdir -p "$(dirname "$copy")"; chmod 0700 {FOLDER})
+  (umask 077; mkdir -p "$(dirname "$copy")")
   rm -f "$copy.part"
   cp -a -- "$1" "$copy.part" || {{
     rm -f "$copy.part"; echo "$1 is not ours, and could not be copied to $copy: it stays" >&2; exit 1; }}

@@ -41,7 +41,7 @@ def _ckan(**given: object) -> CkanSettings:
         "redis_port": 6379,
         "solr_url": "http://127.0.0.1:8983/solr/ckan",
         "solr_schema": "0" * 64,
-        **{name: None for name in ("smtp_password", "sysadmin_password", "redis_password")},
+        **{name: None for name in ("api_token_secret", "smtp_password", "sysadmin_password", "redis_password")},
         **given,
     }
     return CkanSettings(**values)

@@ -169,7 +169,7 @@ def test_no_value_on_the_command_line(ready: Desk) -> None:
     ("arguments", "text", "says"),
     [
         (("set", "ckan_smtp_pasword"), VALUE, "there is no secret ckan_smtp_pasword; did you mean ckan_smtp_password?"),
-        (("set", "zzz"), VALUE, "there is no secret zzz; there are ckan_secret_key, "),
+        (("set", "zzz"), VALUE, "there is no secret zzz; there are ckan_api_token_secret, "),
         (("set", "ckan_smtp_password", "--host", "dta"), VALUE, "there is no host dta; did you mean data?"),
         (("set", "ckan_smtp_password"), "", "cannot be used: it is empty; nothing was changed"),
         (("set", "ckan_smtp_password"), f"{VALUE}\nx", "it must be one line"),

@@ -84,11 +84,14 @@ def _pyinfra(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 DEPLOY = """\
-from operations import files
+from operations import files, kept
 from operations.text import render
 from settings.secret import Secret
 from pathlib import Path
 
+# Notes of what was written, in place of this machine's own.
+for name in (kept.FOLDER, kept.WRITTEN):
+    files._INSTALL = files._INSTALL.replace(name, str(Path("kept").resolve() / name.lstrip("/")))
 secret = Secret(Path("new-secret").read_text())
 files.install(
     name="Install the key", dest={dest!r}, text=render("tls/key.pem.j2", key=secret), owner={owner!r}, group={group!r},

@@ -19,7 +19,7 @@ def output(*states: str, program: str = "one") -> list[str]:
         {"program": program, "name": f"{program}-{number:02}", "state": state, "pid": 1, "started": 1.0}
         for number, state in enumerate(states)
     ]
-    return [json.dumps({"running": True, "processes": processes, "newest": None, "configured": {}})]
+    return [json.dumps({"running": True, "processes": processes, "newest": None, "configured": {}, "ahead": []})]
 
 
 def run(*looks: list[str], stage: StateStage = StateStage.Execute, timeout: float = 10) -> tuple[list[Any], str, int]:

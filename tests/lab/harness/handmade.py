@@ -33,6 +33,8 @@ python3 -m venv /usr/lib/ckan/default
 """
 
 _CONFIGURE = r"""
+systemctl start postgresql redis-server
+for try in $(seq 60); do if sudo -u postgres pg_isready -q; then break; fi; sleep 1; done
 sudo -u postgres psql -q -c "create role ckan_default login password '$1'"
 sudo -u postgres createdb -O ckan_default -E utf-8 -T template0 ckan_default
 mkdir -p /etc/ckan/default "$2/storage" "$2/resources" /var/log/ckan

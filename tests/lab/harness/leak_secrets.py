@@ -18,6 +18,7 @@ from tests.issued import Issued, self_signed
 ROOT = Path(__file__).resolve().parents[3]
 # With these the lab's hosts need as many secrets as hosts can need at once; Redis has a host of its own.
 _SETTINGS = (
+    "ckan_api_token_own_secret=true",
     "ckan_smtp_server=127.0.0.1:25",
     "ckan_smtp_user=mailer",
     "ckan_mail_from=portal@portal.test",

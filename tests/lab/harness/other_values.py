@@ -30,6 +30,8 @@ OTHER: dict[str, Any] = {
     "portal_fqdn": "other.portal.test",
     "portal_upload_limit": 77,
     "base_admin_tools": True,
+    "base_leave_behind": ["/var/lib/ckan/default"],
+    "base_take_over": ["portal"],
     "base_journal_limit": "150M",
     "patching_enabled": False,
     "patching_download_time": "2098-01-01",
@@ -70,6 +72,7 @@ OTHER: dict[str, Any] = {
     "ckan_start_seconds": 170,
     "ckan_reindex_seconds": 1800,
     "ckan_database_leave_behind": "127.0.0.1:5432/ckan_default",
+    "ckan_api_token_own_secret": True,
     "ckan_sysadmin": "other-admin",
     "ckan_sysadmin_email": "other@portal.test",
     "ckan_sysadmin_token": False,
@@ -128,6 +131,7 @@ STOPS: dict[str, Any] = {"base_minimum_memory": 99999999, "base_minimum_space": 
 SECRETS = (
     "postgresql_password",
     "ckan_secret_key",
+    "ckan_api_token_secret",
     "ckan_sysadmin_password",
     "ckan_smtp_password",
     "patching_smtp_password",
@@ -186,6 +190,7 @@ TOGETHER = (
     {"ckan_smtp_server", "ckan_smtp_user", "ckan_smtp_password", "ckan_mail_from", "ckan_email_to"},
     {"patching_smtp_server", "patching_smtp_user", "patching_smtp_password", "patching_mail_from", "patching_mail_to"},
     {"ckan_plugins", "ckan_default_views"},
+    {"ckan_api_token_own_secret", "ckan_api_token_secret"},
 )
 # Nothing on a host depends on these by themselves.
 SILENT = {
@@ -197,6 +202,8 @@ SILENT = {
     "workers_dcor_long",
     "workers_dcor_normal",
     "workers_dcor_short",
+    "base_leave_behind",
+    "base_take_over",
     "ckan_database_leave_behind",
     "ckan_reindex_seconds",
     "ckan_start_seconds",

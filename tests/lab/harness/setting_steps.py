@@ -74,7 +74,7 @@ def batches(data: Mapping[str, Any]) -> list[Step]:
                 ),
                 "patching_enabled": False,
             },
-            ("ckan_secret_key", "ckan_sysadmin_password", "ckan_smtp_password"),
+            ("ckan_secret_key", "ckan_api_token_secret", "ckan_sysadmin_password", "ckan_smtp_password"),
             older=True,
         ),
         Step("all back, and a newer CKAN"),
