@@ -62,6 +62,21 @@ def test_ckan_starts_without_an_error(converged: PortalHost) -> None:
     assert [line for line in lines if "No module named" in line or "unable to load app" in line] == []
 
 
+def test_a_first_sysadmin_who_was_deleted_stays_so(converged: PortalHost) -> None:
+    def ask(query: str) -> str:
+        return converged.run("runuser", "-u", "postgres", "--", "psql", "-XAtqc", query, "ckan_default").strip()
+
+    is_of = "where name = 'admin'"
+    was = ask(f'select state, sysadmin from "user" {is_of}')
+    assert was == "active|t"
+    ask(f"update \"user\" set state = 'deleted', sysadmin = false {is_of}")
+    try:
+        assert deploy.apply() == {}
+        assert ask(f'select state, sysadmin from "user" {is_of}') == "deleted|f"
+    finally:
+        ask(f"update \"user\" set state = 'active', sysadmin = true {is_of}")
+
+
 def test_no_secret_leaves_its_place(converged: PortalHost) -> None:
     """Not in pyinfra's output at its most talkative, not on the host outside the files that hold it."""
     secrets = secret_store.secrets()
