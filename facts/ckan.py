@@ -25,7 +25,7 @@ printf 'deb %s\n' "$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' python-ck
 _DATABASE = r"""
 import configparser, glob, json, os, re, stat, sys
 ini, stamp, user, plugins = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
-answer = {"reachable": False, "missing": False, "pending": [], "stamp": None, "user": False, "sysadmin": False}
+answer = {"reachable": False, "missing": False, "pending": [], "stamp": None, "user": ""}
 try:
     found = os.lstat(stamp)
     if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid():
@@ -68,9 +68,8 @@ try:
             answer["pending"].append(name)
     cursor.execute("select to_regclass('public.user')")
     if user and cursor.fetchone()[0]:
-        cursor.execute('select sysadmin from "user" where name = %s and state = %s', (user, "active"))
-        row = cursor.fetchone()
-        answer["user"], answer["sysadmin"] = bool(row), bool(row and row[0])
+        cursor.execute('select state from "user" where name = %s', (user,))
+        answer["user"] = (cursor.fetchone() or [""])[0]
 except Exception as error:
     if answer["reachable"]:
         raise
@@ -124,15 +123,15 @@ class DatabaseState(Value):
     """CKAN's database as seen from the portal.
 
     ``missing``: the server answers, but has no such database. ``pending``: sources of unapplied migrations.
-    ``stamp``: what the last upgrade left. ``user``, ``sysadmin``: the asked-for user is active, is a sysadmin.
+    ``stamp``: what the last upgrade left. ``user``: the asked-for account's state in CKAN's words, "active" or
+    "deleted"; empty where there is none.
     """
 
     reachable: bool = False
     missing: bool = False
     pending: tuple[str, ...] = ()
     stamp: str | None = None
-    user: bool = False
-    sysadmin: bool = False
+    user: str = ""
 
 
 class Database(FactBase[DatabaseState]):

@@ -1,4 +1,4 @@
-"""Keep CKAN's first sysadmin."""
+"""Make CKAN's first sysadmin."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ with getattr(application, "_wsgi_app", application).test_request_context():
     site = toolkit.get_action("get_site_user")({"ignore_auth": True}, {})["name"]
     def context():
         return {"ignore_auth": True, "user": site, "model": model, "session": model.Session}
-    user = model.User.get(wanted["name"])
+    user = model.User.get(wanted["name"])  # one that was deleted, too
     new = user is None
-    if wanted["rotated"] and not new:
-        user.password = wanted["password"]
     if new:
         values = {key: wanted[key] for key in ("name", "email", "password")}
-        toolkit.get_action("user_create")(context(), values)
+        toolkit.get_action("user_create")({**context(), "defer_commit": True}, values)
         user = model.User.get(wanted["name"])
-    user.state, user.sysadmin = "active", True
+    elif wanted["rotated"]:
+        user.password = wanted["password"]
+    if new or (wanted["first"] and user.state == "active"):
+        user.sysadmin = True
     model.Session.add(user)
     model.Session.commit()
-    if wanted["token"] == "always" or (wanted["token"] and new):
+    if user.state == "active" and (wanted["token"] == "always" or (wanted["token"] and new)):
         made = toolkit.get_action("api_token_create")(context(), {"user": wanted["name"], "name": "ckan-deploy"})
         print(made["token"])
 """
@@ -83,12 +84,14 @@ def sysadmin(
     + secret_key: signs API tokens; with another one a token is worth nothing
     + token: path of a file for an API token, made once per user (0600, root); empty: none
 
-    A user who exists keeps the password that they have, which may be one that they chose on the portal, until
-    another one is wanted here than an earlier run was given: then that was rotated, and they get it.
+    What people do with the account afterwards is their business: one that they deleted stays so, and one that they took
+    the role from does not get it back. Only where no earlier run made it, an account that is there already becomes a
+    sysadmin. It keeps the password that it has, which may be one that somebody chose on the portal, until another one
+    is wanted here than an earlier run was given: then that was rotated, and the account gets it.
 
     A stamp says for which database, with which token and which password that was done: so a plan knows what a
-    database that is not reached yet will need, and a token that was lost, altered or made worthless is made anew.
-    Raises ``OperationError`` in execution when the database does not answer.
+    database that is not reached yet will need, and a token that was lost, altered or made worthless is made anew,
+    unless the account was deleted. Raises ``OperationError`` in execution when the database does not answer.
     """
     stamp = f"{stamps.FOLDER}/sysadmin.{user}"
     current = host.get_fact(Database, path=path, ini=ini, stamp=stamp, user=user)
@@ -96,16 +99,19 @@ def sysadmin(
     signed = hmac.digest(secret_key.unmask().encode(), b"API tokens", "sha256").hex()
     given = stamps.verifier(password.unmask(), f"{location} {user}")
     made_for, signed_with, was_given, digest = [*(current.stamp or "").split(), "", "", "", ""][:4]
-    token_there = not token or (signed_with == signed and _is_private(token, digest))
-    known = current.sysadmin if current.reachable else not current.missing
+    if current.user not in ("", "active"):
+        token = ""  # it would be of no use
+    settled = not token or (signed_with == signed and _is_private(token, digest))
+    there = bool(current.user) if current.reachable else not current.missing
     rotated = made_for == location and was_given != given
-    if made_for == location and known and not rotated and token_there and bool(digest) == bool(token):
-        host.noop(f"{user} is a sysadmin")
+    unused = bool(digest) and not token and current.user in ("", "active")
+    if made_for == location and there and not rotated and settled and not unused:
+        host.noop(f"{user} was made")
         return
     foresight.will_touch(stamp, *([token] if token else []))
-    make = "" if not token else "always" if not token_there else "with the user"  # a former database's is void
+    make = "" if not token else "always" if not settled else "with the user"  # a former database's is void
     wanted = {"name": user, "email": email, "password": password.unmask(), "rotated": rotated, "token": make}
-    stdin = f"{location} {signed} {given}\n{json.dumps(wanted)}"
+    stdin = f"{location} {signed} {given}\n{json.dumps({**wanted, 'first': not current.stamp})}"
     yield script(_RUN_SYSADMIN, path, ini, _SYSADMIN, token, stamp, stdin=stdin)
 
 

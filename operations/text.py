@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,22 +13,26 @@ from urllib.parse import quote
 import jinja2
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from operations.difference import Difference
+
 MASK: str = HiddenValue().masked_value  # type: ignore[no-untyped-call]  # as pyinfra shows secrets itself
 _SPOILT = re.compile(r"(\*|%2A)masked(\*|%2A)", re.IGNORECASE)  # what filters make of a mask: lower, urlencode, …
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
-_GONE = "(a line that may have held a secret)"
+_MARK = re.compile("\ue000([^\ue001]*)\ue001")  # a secret in a text for people, with what its change means
 
 
 @dataclass(frozen=True)
 class Text:
     """A whole file's text: ``secret`` is what goes to the host, ``masked`` is what people may see.
 
-    ``private``: the file may have held a secret although this text has none.
+    ``private``: the file may have held a secret although this text has none. ``effects``: what it means that the secret
+    in a line changes, by the masked line.
     """
 
     secret: str = field(repr=False)
     masked: str
     private: bool = False
+    effects: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def plain(cls, text: str) -> Text:
@@ -37,27 +40,9 @@ class Text:
         return cls(text, text)
 
     def diff(self, current: Sequence[str]) -> list[str]:
-        """Unified diff from the CURRENT lines of the file to this text, secrets masked on both sides.
-
-        A line of a secret-bearing file that goes away may hold a secret in a form that is no longer known, so
-        it is not shown; everything else is.
-        """
-        old = list(current)
-        if old == self.secret.splitlines():
-            return []
-        if self.private or MASK in self.masked:
-            known = self.masked.splitlines()
-            patterns = [
-                (re.compile(".*".join(map(re.escape, line.split(MASK)))), line) for line in known if MASK in line
-            ]
-            plain = set(known)
-            old = [
-                line if line in plain else next((m for p, m in patterns if p.fullmatch(line)), _GONE) for line in old
-            ]
-            if old == known and MASK in self.masked:
-                return ["  only the value of a secret changes"]
-        lines = difflib.unified_diff(old, self.masked.splitlines(), "on the host", "wanted", lineterm="", n=2)
-        return list(lines)
+        """Difference from the CURRENT lines of the file to this text: that secrets change is said, none is shown."""
+        wanted, masked = (text.removesuffix("\n").split("\n") for text in (self.secret, self.masked))
+        return Difference(current, wanted, masked, MASK, self.effects, self.private).lines()
 
 
 def render(template: str, *settings: object, private: bool = False, **values: object) -> Text:
@@ -68,7 +53,8 @@ def render(template: str, *settings: object, private: bool = False, **values: ob
     + values: further names for the template; strings, numbers, sequences and ``HiddenValue``
 
     An undefined name is an error, as is a secret that lost its type on the way (it would be written as its
-    mask): use the filters ``uri`` and ``ini`` on secrets, never ``~`` or ``+``; ``in_url`` on addresses.
+    mask): use the filters ``uri`` and ``ini`` on secrets, never ``~`` or ``+``; ``in_url`` on addresses. The filter
+    ``changes(effect)`` says of a secret what it means that it changes: differences show that.
 
     Raises ``jinja2.UndefinedError`` and ``ValueError``.
     """
@@ -77,7 +63,17 @@ def render(template: str, *settings: object, private: bool = False, **values: ob
     secret = _environment(reveal=True).get_template(template).render(values)
     if _SPOILT.search(secret):
         raise ValueError(f"{template}: a secret became plain text before it was rendered; use a filter on it")
-    return Text(secret, _environment(reveal=False).get_template(template).render(values), private)
+    marked = _environment(reveal=False).get_template(template).render(values)
+    masked = _MARK.sub(MASK, marked)
+    lines = zip(marked.split("\n"), masked.split("\n"), strict=True)
+    effects = {shown: "; ".join(found) for line, shown in lines if (found := [e for e in _MARK.findall(line) if e])}
+    return Text(secret, masked, private, effects)
+
+
+class _Explained(HiddenValue):
+    """A secret, and what it means that it changes."""
+
+    effect = ""
 
 
 class _Environment(jinja2.Environment):
@@ -112,7 +108,16 @@ def _environment(*, reveal: bool) -> jinja2.Environment:
     environment.filters["uri"] = lambda value: _apply(lambda text: quote(text, safe=""), value)
     environment.filters["in_url"] = lambda address: f"[{address}]" if ":" in address else address
     environment.filters["ini"] = lambda value: _apply(lambda text: text.replace("%", "%%"), value)
+    environment.filters["changes"] = _explain
     return environment
+
+
+def _explain(value: object, effect: str) -> object:
+    if not isinstance(value, HiddenValue):
+        return value
+    explained = _Explained(value.unmask())  # type: ignore[no-untyped-call]
+    explained.effect = effect
+    return explained
 
 
 def _apply(function: object, value: object) -> object:
@@ -127,5 +132,8 @@ def _reveal(value: object) -> object:
 
 
 def _mask(value: object) -> object:
-    """Mask VALUE if it is a secret: each of its lines, so that a difference compares line with line."""
-    return re.sub(r"[^\n]+", MASK, value.unmask()) or MASK if isinstance(value, HiddenValue) else value
+    """Mark VALUE if it is a secret: each of its lines, so that a difference compares line with line."""
+    if not isinstance(value, HiddenValue):
+        return value
+    mark = f"\ue000{getattr(value, 'effect', '')}\ue001"
+    return re.sub(r"[^\n]+", mark, value.unmask()) or mark

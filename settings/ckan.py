@@ -112,7 +112,7 @@ class CkanSettings(Component):
     )
     sysadmin: str = configured(
         "",
-        "Name of the first sysadmin; empty: none is made",
+        "Name of the first sysadmin, who is made once; what becomes of the account is yours; empty: none is made",
         allowed="2 to 100 lower case letters, digits, _ and -, or empty",
         example="admin",
         pattern=r"^([a-z0-9_-]{2,100})?$",

@@ -21,6 +21,7 @@ from tests.unit.converge import apply, changed, mode, shim
 
 PASSWORD = "s3cret-%w0rd"
 SECRET_KEY = Secret("signs")
+MADE = {"first": True, "token": ""}  # what is told of an account that is made
 
 
 class Portal:
@@ -94,11 +95,11 @@ def state(portal: Portal, *plugins: str, user: str = "") -> Any:
 def test_a_database_at_its_heads(portal: Portal) -> None:
     portal.migration("a1")
     portal.migration("b2", "a1")
-    portal.answer(alembic_version=["b2"], user={"admin": True, "other": False})
+    portal.answer(alembic_version=["b2"], user={"admin": "active", "other": "deleted"})
     found = state(portal, user="admin")
-    assert (found.reachable, found.pending, found.missing, found.user, found.sysadmin) == (True, (), False, True, True)
-    assert (state(portal, user="other").user, state(portal, user="other").sysadmin) == (True, False)
-    assert (state(portal, user="nobody").user, state(portal).user) == (False, False)
+    assert (found.reachable, found.pending, found.missing, found.user) == (True, (), False, "active")
+    assert [state(portal, user=user).user for user in ("other", "nobody")] == ["deleted", ""]
+    assert (state(portal, user="nobody").user, state(portal).user) == ("", "")
 
 
 @pytest.mark.parametrize("spelling", ["revision = '{}'", 'revision: str = "{}"', "revision = u'{}'", 'revision="{}"'])
@@ -192,7 +193,7 @@ def sysadmin(portal: Portal, **kw: Any) -> dict[str, Any]:
 if [ "$1" = -I ]; then shift; {original}; fi
 tr '\\0' '\\n' < /proc/$$/cmdline > {portal.folder}/argv; tr '\\0' '\\n' < /proc/$$/environ >> {portal.folder}/argv
 cat > {portal.folder}/stdin; stat -Lc %a /proc/self/fd/1 > {portal.folder}/mode
-echo '{{"user": {{"admin": true}}}}' > {portal.folder}/database.json
+echo '{{"user": {{"admin": "active"}}}}' > {portal.folder}/database.json
 grep -q '"token": "always"' {portal.folder}/stdin && echo t0ken
 echo 'log of ckan' >&2
 """)
@@ -215,7 +216,7 @@ def test_a_sysadmin_is_made_once_and_its_password_is_in_no_argv(portal: Portal) 
     portal.answer(user={})
     assert changed(ckan_sysadmin.sysadmin, **sysadmin(portal))
     given = json.loads((portal.folder / "stdin").read_text())
-    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "rotated": False, "token": ""}
+    assert given == {"name": "admin", "email": "a@example.org", "password": PASSWORD, "rotated": False, **MADE}
     assert str(portal.ini) in (portal.folder / "argv").read_text()
     assert PASSWORD not in (portal.folder / "argv").read_text()
     noted = portal.folder / "stamps/sysadmin.admin"
@@ -226,7 +227,7 @@ def test_a_sysadmin_is_made_once_and_its_password_is_in_no_argv(portal: Portal) 
 
 def test_a_password_that_was_rotated_is_set_and_another_one_is_kept(portal: Portal) -> None:
     """Somebody who exists may have chosen a password on the portal: only a new wish replaces it, and only once."""
-    portal.answer(user={"admin": True})
+    portal.answer(user={"admin": "active"})
     first = sysadmin(portal)
     assert changed(ckan_sysadmin.sysadmin, **first)  # who was there before this deploy keeps the password
     assert json.loads((portal.folder / "stdin").read_text())["rotated"] is False
@@ -240,14 +241,131 @@ def test_a_password_that_was_rotated_is_set_and_another_one_is_kept(portal: Port
     assert json.loads((portal.folder / "stdin").read_text())["rotated"] is False
 
 
-def test_a_user_that_lost_its_rights_is_a_sysadmin_again(portal: Portal) -> None:
-    portal.answer(user={"admin": False})
+@pytest.mark.parametrize("role", ["active", "deleted"])
+def test_what_people_do_with_an_account_that_was_made_is_their_business(role: str, portal: Portal) -> None:
+    """Whether it is a sysadmin is not even asked: b65cd80's stamp says that it was made for this database."""
+    stamp(portal)
+    portal.answer(user={"admin": role})
+    wanted = sysadmin(portal)
+    assert not apply(ckan_sysadmin.sysadmin, **wanted).changed
+    portal.answer(user={"admin": role})
+    rotated = {**wanted, "password": Secret("another one")}
+    assert apply(ckan_sysadmin.sysadmin, **rotated).changed
+    given = json.loads((portal.folder / "stdin").read_text())
+    assert (given["rotated"], given["first"]) == (True, False)
+    portal.answer(user={"admin": role})
+    assert not apply(ckan_sysadmin.sysadmin, **rotated).changed
+
+
+def test_a_database_without_the_account_is_another_one(portal: Portal) -> None:
+    """CKAN removes no account that is deleted: one that is not there at all was never made here."""
+    stamp(portal)
+    portal.answer(user={})
     assert changed(ckan_sysadmin.sysadmin, **sysadmin(portal))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the token must belong to root")
+@pytest.mark.parametrize("with_token", [True, False])
+def test_an_account_that_was_deleted_gets_no_token(with_token: bool, portal: Portal, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    arguments = sysadmin(portal, token=str(token), secret_key=Secret("another"))
+    if with_token:
+        token.write_text("t0ken")
+        token.chmod(0o600)
+    stamp(portal, token if with_token else None)
+    portal.answer(user={"admin": "deleted"})
+    assert not apply(ckan_sysadmin.sysadmin, **arguments).changed
+    assert token.exists() == with_token
+    rotated = {**arguments, "password": Secret("another one")}
+    outcome = apply(ckan_sysadmin.sysadmin, **rotated)
+    assert outcome.changed and not outcome.failed, outcome.output
+    assert json.loads((portal.folder / "stdin").read_text())["token"] == ""
+    portal.answer(user={"admin": "active"})  # somebody has it back
+    assert changed(ckan_sysadmin.sysadmin, **rotated)
+    assert token.read_text() == "t0ken\n"
+
+
+# As much of CKAN as the program that the operation runs uses; the account stands in a file.
+CKAN = """
+import json, os, sys
+from types import ModuleType, SimpleNamespace
+path = os.environ["FOLDER"] + "/account.json"
+class User:
+    @staticmethod
+    def get(name): return account
+    def __init__(self, **values): self.__dict__.update(values)
+account = User(**json.load(open(path))) if os.path.exists(path) else None
+class Session:
+    @staticmethod
+    def add(user): pass
+    @staticmethod
+    def commit():
+        if account: json.dump(account.__dict__, open(path, "w"))
+def create(context, values):
+    global account
+    account = User(**values, state="active", sysadmin=False)
+    if not context.get("defer_commit"): Session.commit()
+actions = {
+    "get_site_user": lambda context, values: {"name": "default"},
+    "user_create": create,
+    "api_token_create": lambda context, values: {"token": "t0ken"},
+}
+class Context:
+    def __enter__(self): pass
+    def __exit__(self, *_): pass
+def module(name, **content):
+    made = sys.modules[name] = ModuleType(name)
+    made.__dict__.update(content)
+    return made
+model = module("ckan.model", User=User, Session=Session)
+toolkit = module("ckan.plugins.toolkit", get_action=actions.get)
+module("ckan.plugins", toolkit=toolkit)
+module("ckan.cli", load_config=lambda ini: ini)
+module("ckan.config.middleware", make_app=lambda config: SimpleNamespace(test_request_context=Context))
+module("ckan.config")
+module("ckan", model=model)
+"""
+ACTIVE = {"name": "admin", "password": "chosen", "state": "active", "sysadmin": True}
+
+
+@pytest.mark.parametrize(
+    ("account", "wanted", "after", "token"),
+    [
+        (None, {}, {"state": "active", "sysadmin": True, "password": PASSWORD}, "t0ken\n"),
+        (None, {"first": False}, {"state": "active", "sysadmin": True, "password": PASSWORD}, "t0ken\n"),
+        ({**ACTIVE, "sysadmin": False}, {}, ACTIVE, ""),  # who is named is made one, once
+        ({**ACTIVE, "sysadmin": False}, {"first": False}, {**ACTIVE, "sysadmin": False}, ""),
+        ({**ACTIVE, "state": "deleted"}, {}, {**ACTIVE, "state": "deleted"}, ""),
+        ({**ACTIVE, "state": "deleted"}, {"first": False, "token": "always"}, {**ACTIVE, "state": "deleted"}, ""),
+        (ACTIVE, {"first": False, "rotated": True, "token": "always"}, {**ACTIVE, "password": PASSWORD}, "t0ken\n"),
+        (
+            {**ACTIVE, "state": "deleted", "sysadmin": False},
+            {"first": False, "rotated": True},
+            {**ACTIVE, "state": "deleted", "sysadmin": False, "password": PASSWORD},
+            "",
+        ),
+    ],
+)
+def test_only_an_account_that_is_not_there_is_made(
+    account: dict[str, Any] | None, wanted: dict[str, Any], after: dict[str, Any], token: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CKAN)
+    if account:
+        (tmp_path / "account.json").write_text(json.dumps(account))
+    given = {"name": "admin", "email": "a@example.org", "password": PASSWORD, "rotated": False, "first": True}
+    stdin = json.dumps({**given, "token": "with the user", **wanted})
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "FOLDER": str(tmp_path)}
+    command = [sys.executable, "-c", ckan_sysadmin._SYSADMIN, "/ini"]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == token
+    found = json.loads((tmp_path / "account.json").read_text())
+    assert {name: found[name] for name in after} == after
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the token must belong to root")
 def test_a_token_is_written_into_a_private_file(portal: Portal) -> None:
-    portal.answer(user={"admin": True})
+    portal.answer(user={"admin": "active"})
     token = portal.folder / "token"
     before = os.umask(0)
     try:
@@ -303,7 +421,7 @@ def test_a_database_that_was_dropped_gets_its_sysadmin_again(portal: Portal) -> 
 
 def test_another_database_gets_its_sysadmin_and_a_token_of_its_own(portal: Portal) -> None:
     """In the plan ckan.ini still names the former one, which has it."""
-    portal.answer(user={"admin": True})
+    portal.answer(user={"admin": "active"})
     wanted = sysadmin(portal)
     assert changed(ckan_sysadmin.sysadmin, **wanted)
     assert changed(ckan_sysadmin.sysadmin, **{**wanted, "location": "other/ckan"})

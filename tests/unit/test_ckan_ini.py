@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from operations.text import render
+from operations.text import Text, render
 from settings.ckan import CkanSettings
 from settings.ckan_ini import sections
 from settings.dcor import DcorSettings
@@ -195,3 +195,20 @@ def test_a_plain_ckan_shows_its_users_to_nobody_without_an_account() -> None:
 def test_a_plain_ckan_has_nothing_of_dcor() -> None:
     text = str(dict(_ini()["app:main"]))
     assert not [word for word in ("dcor", "dc_", "theme", "/cache") if word in text]
+
+
+def test_a_difference_says_what_another_key_means() -> None:
+    """With another change beside it, which is shown, too."""
+
+    def text(**given: object) -> Text:
+        ckan = _ckan(**given)
+        return render("ckan/ckan.ini.j2", ckan, sections=sections(ckan, None, None, packages="/packages"))
+
+    old = text(secret_key=Secret("0ld-key"), site_title="Old title")
+    shown = text(secret_key=Secret("n3w-key"), site_title="New title").diff(old.secret.splitlines())
+    assert "~SECRET_KEY = *** → *** (changes: sessions and API tokens become void)" in shown
+    assert [line for line in shown if "title" in line] == [
+        "-ckan.site_title = Old title",
+        "+ckan.site_title = New title",
+    ]
+    assert not [line for line in shown if "0ld" in line or "n3w" in line or "may be secret" in line]

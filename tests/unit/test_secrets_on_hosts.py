@@ -116,7 +116,7 @@ def test_pyinfra_prints_no_secret(check: str, options: tuple[str, ...], tmp_path
     written = "--dry" not in options and check == "true"
     assert dest.read_text() == (f"{NEW}\n" if written else f"# {OLD}\n")
     if "--diff" in options:
-        assert "+*MASKED*" in output or "only the value of a secret" in output
+        assert "~*** → *** (changes: who pinned it needs the new certificate)" in output
 
 
 def test_pyinfra_prints_no_secret_among_settings(tmp_path: Path) -> None:

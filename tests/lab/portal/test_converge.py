@@ -62,6 +62,21 @@ def test_ckan_starts_without_an_error(converged: PortalHost) -> None:
     assert [line for line in lines if "No module named" in line or "unable to load app" in line] == []
 
 
+def test_a_first_sysadmin_who_was_deleted_stays_so(converged: PortalHost) -> None:
+    def ask(query: str) -> str:
+        return converged.run("runuser", "-u", "postgres", "--", "psql", "-XAtqc", query, "ckan_default").strip()
+
+    is_of = "where name = 'admin'"
+    was = ask(f'select state, sysadmin from "user" {is_of}')
+    assert was == "active|t"
+    ask(f"update \"user\" set state = 'deleted', sysadmin = false {is_of}")
+    try:
+        assert deploy.apply() == {}
+        assert ask(f'select state, sysadmin from "user" {is_of}') == "deleted|f"
+    finally:
+        ask(f"update \"user\" set state = 'active', sysadmin = true {is_of}")
+
+
 def test_no_secret_leaves_its_place(converged: PortalHost) -> None:
     """Not in pyinfra's output at its most talkative, not on the host outside the files that hold it."""
     secrets = secret_store.secrets()
@@ -73,7 +88,8 @@ def test_no_secret_leaves_its_place(converged: PortalHost) -> None:
     )
     done = deploy.pyinfra("deploy.py", "-y", "--diff", "-vvv", "--debug")
     assert done.status == 0, done.output[-2000:]
-    assert "only the value of a secret changes" in done.output, "the diff of ckan.ini was not shown"
+    changes = "~SECRET_KEY = *** → *** (changes: sessions and API tokens become void)"
+    assert changes in done.output, "the diff of ckan.ini was not shown"
     journal = converged.run("journalctl", "--no-pager", "-q")
     assert "sudo" in journal, "the run's own commands are not in the journal"
     for name, secret in secrets.items():
