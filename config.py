@@ -7,8 +7,10 @@ import gevent.hub
 from pyinfra import config
 from pyinfra.api.exceptions import PyinfraError
 
+from pyinfra_adapter import verdict
 from settings import masking
 from settings.commandline import check
+from settings.invocation import program
 
 config.SUDO = True
 config.FAIL_PERCENT = 0  # one failed host stops the run: the services of a portal need each other
@@ -19,5 +21,6 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 # Our own errors are sentences for the operator; gevent would print a traceback of its own above each.
 gevent.hub.Hub.NOT_ERROR = (*gevent.hub.Hub.NOT_ERROR, PyinfraError)
 
+verdict.install(program("pyinfra"))
 masking.install()
 check()

@@ -65,8 +65,9 @@ def install() -> None:
     for stream in (sys.stdout, sys.stderr):
         # What is no real stream is a test's, which wants to see.
         if isinstance(stream, io.TextIOWrapper) and "write" not in vars(stream):
-            if codecs.lookup(stream.encoding).name == "ascii":  # else click writes past it, to a stream of its own
-                stream.reconfigure(encoding="utf-8")
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"  # past which click writes, to its own stream
+            # Whatever a host says can be shown: no character of it ends a run.
+            stream.reconfigure(encoding="utf-8" if ascii_only else stream.encoding, errors="backslashreplace")
             masked = _Masked(stream.write)
             vars(stream)["write"] = masked.write
             atexit.register(masked.finish, stream.flush)

@@ -22,7 +22,7 @@ def checkout(folder: Path, data: Path | None = None) -> Path:
             shutil.copytree(data / name, folder / name)
         else:
             (folder / name).mkdir(parents=True)
-    for name in ("settings", "locks"):
+    for name in ("facts", "locks", "operations", "pyinfra_adapter", "settings"):
         (folder / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "config.py", folder)
     (folder / "deploy.py").write_text(DEPLOY)

@@ -44,7 +44,7 @@ LIBRARIES = (
     "tarfile", "tempfile", "tomli_w", "tomllib", "unittest.mock", "urllib.request", "uuid", "zipfile", "zope.event",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("deploys", "facts", "operations", "settings", "tasks", "tests/plan")
+OURS = ("deploys", "facts", "operations", "pyinfra_adapter", "settings", "tasks", "tests/plan")
 READ_HERE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONUNBUFFERED")  # what other Pythons read at their start
 PACKETS = 1 << 20  # bytes of a request, at most
 

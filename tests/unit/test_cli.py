@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def checkout(tmp_path: Path) -> Path:
     """Copy what pyinfra reads at its start; hosts are never connected to."""
     folder = tmp_path / "checkout"
-    for name in ("facts", "group_data", "inventory", "locks", "operations", "settings"):
+    for name in ("facts", "group_data", "inventory", "locks", "operations", "pyinfra_adapter", "settings"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "lab.py"))
     shutil.copy(ROOT / "config.py", folder)
     (folder / "deploy.py").write_text("raise SystemExit('the deploy was reached')\n")

@@ -17,19 +17,32 @@ from operations.python import locked_versions
 from settings.releases import RELEASES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = {"config", "deploy", "deploys", "facts", "group_data", "inventory", "lab", "operations", "settings", "tasks"}
+OURS = {
+    "config",
+    "deploy",
+    "deploys",
+    "facts",
+    "group_data",
+    "inventory",
+    "lab",
+    "operations",
+    "pyinfra_adapter",
+    "settings",
+    "tasks",
+}
 # From top to bottom, never upwards.
 MAY_IMPORT = {
-    "config": {"settings"},
+    "config": {"pyinfra_adapter", "settings"},
     "deploy": {"deploys", "operations", "facts", "settings"},
     "deploys": {"deploys", "operations", "facts", "settings"},
     "facts": {"facts"},
     "group_data": set(),
     "inventory": {"lab"},
     "lab": {"lab"},
-    "operations": {"operations", "facts"},
+    "operations": {"operations", "facts", "pyinfra_adapter"},
+    "pyinfra_adapter": {"pyinfra_adapter"},
     "settings": {"settings"},
-    "tasks": {"tasks", "deploys", "operations", "facts", "settings"},
+    "tasks": {"tasks", "deploys", "operations", "facts", "pyinfra_adapter", "settings"},
 }
 LONGEST = 250
 TOO_LONG: set[str] = set()  # may shrink only

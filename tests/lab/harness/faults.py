@@ -52,7 +52,7 @@ class Watched:
         self._news = threading.Condition()
         program = [sys.executable, str(_PAUSING), still_after] if still_after else deploy.PYINFRA
         self.process = subprocess.Popen(
-            [*program, deployments.current().inventory, "deploy.py", "-y", *options],
+            [*program, deployments.current().inventory, "deploy.py", "-y", "-v", *options],
             cwd=deploy.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
