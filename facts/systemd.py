@@ -48,7 +48,8 @@ past() { awk -v time="$1" -v now="$(date +%s.%N)" 'BEGIN { exit !(time + 0 <= no
 """.replace("AHEAD", str(AHEAD))
 
 # A folder of drop-ins that was made after the last daemon-reload is not known to systemd (252), nor does it say that it
-# needs one: so the administrator's files are looked at whatever it says.
+# needs one: so the administrator's files are looked at whatever it says. What a generator made is written anew by each
+# daemon-reload: its time tells nothing.
 _SCRIPT = (
     PROCESS_START
     + _NEWEST
@@ -67,7 +68,10 @@ elif [ "$(get ActiveState)" = active ]; then
   echo "Started=$since"
 fi
 own=/etc/systemd/system/$unit
-newest "$@" "$own" "$own.d" $(get FragmentPath) $(get DropInPaths)
+files=$(for file in $(get FragmentPath) $(get DropInPaths); do
+  case $file in /run/systemd/generator*) ;; *) echo "$file" ;; esac
+done)
+newest "$@" "$own" "$own.d" $files
 reloaded=$(stat -c %.Y "$stamp" 2>/dev/null)
 if [ -n "$reloaded" ] && past "$reloaded"; then echo "Reloaded=$reloaded"; fi
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -62,6 +63,22 @@ def unit(shims: Path) -> Callable[..., UnitState]:
         return Unit().process(done.stdout.splitlines())
 
     return ask
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="writes to /run")
+def test_what_a_generator_wrote_is_no_change(unit: Callable[..., UnitState], tmp_path: Path) -> None:
+    """Each daemon-reload writes it anew: the unit would be restarted after each."""
+    before = time.time()
+    folder = Path(f"/run/systemd/generator.test-{os.getpid()}")
+    folder.mkdir(parents=True)
+    try:
+        (folder / "x.conf").touch()
+        (tmp_path / "y.conf").touch()
+        assert unit(DropInPaths=str(folder / "x.conf"), FragmentPath=str(folder / "x.conf")).newest is None
+        newest = unit(DropInPaths=f"{folder}/x.conf {tmp_path}/y.conf").newest
+        assert newest is not None and newest > before - 0.1
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_a_time_in_the_future_is_no_change_and_named(unit: Callable[..., UnitState], tmp_path: Path) -> None:
