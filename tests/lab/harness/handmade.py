@@ -25,6 +25,7 @@ OPTIONS = {
 }
 
 _INSTALL = """
+echo LANG=C.UTF-8 > /etc/default/locale  # with a wrong one there would be no cluster
 export DEBIAN_FRONTEND=noninteractive
 apt-get install -y -qq postgresql redis-server nginx supervisor openssl curl gcc libc6-dev libpq-dev libmagic1 \
   python3-dev python3-venv >/dev/null
