@@ -43,7 +43,7 @@ KEPT: dict[str, Any] = {
 
 @pytest.fixture
 def made(portal_host: PortalHost, tmp_path: Path) -> Iterator[Portal]:
-    """Make a portal by hand, with an organization, a dataset and a file."""
+    """Make a portal by hand, with a dataset and a file."""
     portal_host.restore(portal_host.bare(CKAN))
     portal_host.mark_changed()
     address = state.host(NAME).address
@@ -51,12 +51,6 @@ def made(portal_host: PortalHost, tmp_path: Path) -> Iterator[Portal]:
     cafile = tmp_path / "portal.pem"
     cafile.write_text(portal_host.read(CERTIFICATE))
     portal = Portal(FQDN, address, str(cafile), "ana", "hand-made-user")
-    with visit(portal) as session:
-        session.headers["Authorization"] = token
-        ask(session, portal, "organization_create", {"name": "board"})
-        dataset = ask(session, portal, "package_create", {"name": "regnitz", "owner_org": "board"})
-        resource = {"package_id": dataset["id"], "name": "levels"}
-        ask(session, portal, "resource_create", resource, file=("levels.csv", b"1,2\n3,4\n"))
     # The person's own last step: from now on it is indexed, as CKAN does by itself.
     portal_host.run("sed", "-i", "s/automatic_indexing=false/automatic_indexing=true/", "/etc/ckan/default/ckan.ini")
     portal_host.run("sh", "-c", f"echo {token} > /root/token")
@@ -104,7 +98,7 @@ def test_a_portal_made_by_hand(made: Portal, portal_host: PortalHost, tmp_path: 
         assert ask(session, made, "user_show", {"id": "ana"})["sysadmin"]
         (dataset,) = ask(session, made, "package_search", {"q": "regnitz"})["results"]
         (resource,) = dataset["resources"]
-        assert session.get(resource["url"], timeout=300).content == b"1,2\n3,4\n"
+        assert session.get(resource["url"], timeout=300).text == handmade.CONTENT
     _what_was_replaced_is_kept(portal_host, ini)
 
 

@@ -11,6 +11,7 @@ from tests.lab.harness.portal_host import FQDN, NAME
 
 PASSWORD = "hand-made-Passw0rd"
 STORAGE = "/srv/water"
+CONTENT = "1,2\n3,4\n"
 ABOUT = "Levels of the river Regnitz."
 # What the person chose, as ckan.ini has it.
 OPTIONS = {
@@ -40,14 +41,15 @@ sudo -u postgres psql -q -c "create role ckan_default login password '$1'"
 sudo -u postgres createdb -O ckan_default -E utf-8 -T template0 ckan_default
 mkdir -p /etc/ckan/default "$2/storage" "$2/resources" /var/log/ckan
 ini=/etc/ckan/default/ckan.ini
-PATH=$PATH:/usr/lib/ckan/default/bin
+PATH=/usr/lib/ckan/default/bin:$PATH
 ckan generate config $ini >/dev/null
 ckan config-tool $ini "sqlalchemy.url=postgresql://ckan_default:$1@localhost/ckan_default"
-storage=$2; shift 2
+storage=$2; content=$3; shift 3
 ckan config-tool $ini "$@" ckan.search.automatic_indexing=false
 ckan -c $ini db init >/dev/null 2>&1
 ckan -c $ini user add ana email=ana@example.org password=hand-made-user >/dev/null 2>&1
 ckan -c $ini sysadmin add ana >/dev/null 2>&1
+python - "$storage" "$content" 2>/dev/null < /root/publish.py
 chown -R www-data "$storage" /var/log/ckan
 cat > /etc/ckan/default/wsgi.py <<'.'
 from ckan.cli import CKANConfigLoader
@@ -71,6 +73,27 @@ command=/usr/lib/ckan/default/bin/uwsgi -i /etc/ckan/default/ckan-uwsgi.ini
 stdout_logfile=/var/log/ckan/uwsgi.OUT
 stderr_logfile=/var/log/ckan/uwsgi.ERR
 .
+"""
+
+# What people published, with a file; without the search, which CKAN's own actions would ask.
+_PUBLISH = """
+import pathlib, sys
+from ckan.cli import CKANConfigLoader
+from ckan.config.middleware import make_app
+make_app(CKANConfigLoader("/etc/ckan/default/ckan.ini").get_config())
+from ckan import model
+board = model.Group(name="board", title="Water board", type="organization", is_organization=True)
+dataset = model.Package(name="regnitz", title="Regnitz", owner_org=None)
+model.Session.add_all([board, dataset])
+model.Session.flush()
+dataset.owner_org = board.id
+resource = model.Resource(package_id=dataset.id, name="levels", url="levels.csv", url_type="upload")
+model.Session.add(resource)
+model.Session.add(model.Member(table_name="package", table_id=dataset.id, group=board, capacity="organization"))
+model.Session.commit()
+path = pathlib.Path(sys.argv[1], "resources", resource.id[:3], resource.id[3:6], resource.id[6:])
+path.parent.mkdir(parents=True)
+path.write_text(sys.argv[2])
 """
 
 _SERVE = r"""
@@ -128,7 +151,8 @@ def make(address: str, python: str) -> str:
     """
     lock = (deploy.ROOT / f"locks/ckan-py{python}.txt").read_text()
     inside.run(NAME, ["sh", "-c", "cat > /root/lock.txt"], text=lock)
+    inside.run(NAME, ["sh", "-c", "cat > /root/publish.py"], text=_PUBLISH)
     inside.run(NAME, ["sh", "-ec", _INSTALL])
     options = [f"{name}={value}" for name, value in OPTIONS.items()]
-    inside.run(NAME, ["sh", "-ec", _CONFIGURE, "sh", PASSWORD, STORAGE, *options])
+    inside.run(NAME, ["sh", "-ec", _CONFIGURE, "sh", PASSWORD, STORAGE, CONTENT, *options])
     return inside.run(NAME, ["sh", "-ec", _SERVE, "sh", FQDN, address]).stdout.strip()
