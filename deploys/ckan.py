@@ -151,7 +151,7 @@ def ckan(
             email=settings.sysadmin_email,
             password=settings.sysadmin_password,
             location=location,
-            secret_key=settings.secret_key,
+            secret_key=settings.token_secret,
             token=_TOKEN if settings.sysadmin_token else "",
         )
     if not (settings.sysadmin and settings.sysadmin_token):

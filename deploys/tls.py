@@ -16,7 +16,8 @@ def shown(settings: TlsSettings) -> certificate.Shown:
         "key": settings.key_path,
         "fqdn": settings.fqdn,
         "aliases": settings.aliases,
-        "addresses": settings.addresses,
+        "addresses": settings.names_addresses,
+        "keep_addresses": settings.addresses is None,
         "email": settings.email,
         "country": settings.country,
         "state": settings.state,
@@ -37,6 +38,8 @@ def tls(settings: TlsSettings) -> None:
             days=settings.days,
             key_bits=settings.key_bits,
             warn_days=settings.warn_days,
+            hint="`python -m tasks.certificate` exports that after the run; for the present one to stay, bring back "
+            "its key, and set tls_addresses, nginx_aliases, tls_email and its subject (tls_country, …) as it has them",
         )
     else:
         files.install(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from datetime import UTC, date, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 from pyinfra import host, logger
 from pyinfra.api import StringCommand, operation
 
-from facts.certificate import Certificate, CertificateState, KeyState, PublicKey
+from facts.certificate import Certificate, CertificateState, PublicKey
 from facts.clock import Clock
 from facts.files import leftover_path
-from operations import foresight, saying
+from operations import certificate_reason, foresight, saying
 from operations.files import ASIDE, script
 from operations.kept import KEEP
 from operations.openssl import openssl_configuration, subject_of
@@ -27,6 +26,7 @@ class Shown(TypedDict):
     fqdn: str
     aliases: Sequence[str]
     addresses: Sequence[str]
+    keep_addresses: bool
     email: str
     country: str
     state: str
@@ -79,6 +79,7 @@ def self_signed(
     fqdn: str,
     aliases: Sequence[str] = (),
     addresses: Sequence[str] = (),
+    keep_addresses: bool = False,
     email: str = "",
     country: str = "",
     state: str = "",
@@ -88,6 +89,7 @@ def self_signed(
     key_bits: int = 4096,
     renew_before: str = "",
     warn_days: int = 30,
+    hint: str = "",
 ) -> Generator[StringCommand, None, None]:
     """Make a self-signed certificate, and a new one with the same key when it must change.
 
@@ -95,14 +97,17 @@ def self_signed(
     + fqdn: common name and first DNS name
     + aliases: more DNS names
     + addresses: IP addresses
+    + keep_addresses: leave a certificate that has other ones as it is
     + email, country, state, locality, organization: subject and alternative name; empty ones are left out
     + days: validity of the next certificate; a change of it alone makes none anew
     + key_bits: size of the RSA key when one is made; an existing key is kept whatever its size, since users pin it
     + renew_before: "YYYY-MM-DD"; a certificate from before that date (UTC) is replaced, once that date has come
     + warn_days: log a warning when fewer days are left
+    + hint: what to do so that one that is there stays, and for those who trust it when it does not
 
     The certificate is made anew when it is absent, not of this key, for other names or another subject, expired, or
-    to be renewed. The key is made on the host and never leaves it.
+    to be renewed; people may have pinned it, so that is warned of before. The key is made on the host and never leaves
+    it.
 
     Names and validity are those of DCOR's manual. CA:FALSE, since users add it to what they trust: as an authority
     it would let the portal's key vouch for any site. It has no keyUsage: with one that lacks keyCertSign, OpenSSL
@@ -112,8 +117,9 @@ def self_signed(
     found_key = host.get_fact(PublicKey, path=key)
     found = host.get_fact(Certificate, path=certificate)
     subject = subject_of(fqdn, country, state, locality, organization)
-    names = _names(fqdn, aliases, addresses, email)
-    reason = _reason(found, found_key, subject, names) or _reason_of_time(found, renew_before, now)
+    names = certificate_reason.Names.of(fqdn, aliases, addresses, email)
+    reason = certificate_reason.of_content(found, found_key, subject, names, keep_addresses)
+    reason = reason or _reason_of_time(found, renew_before, now)
     wrong = [
         (path, access)
         for path, access, state_ in ((key, KEY_ACCESS, found_key), (certificate, CERTIFICATE_ACCESS, found))
@@ -123,7 +129,14 @@ def self_signed(
         foresight.will_touch(key)
     if reason:
         foresight.will_touch(certificate)
-        saying.once(f"{certificate} will be made: {reason}", logger.info)
+        if found is None:
+            saying.once(f"{certificate} will be made: {reason}", logger.info)
+        else:
+            saying.once(
+                f"{certificate} will be replaced, since {reason}: whoever trusts the present one (SHA-256 "
+                f"{found.fingerprint}) needs the new one{hint and f'; {hint}'}",
+                logger.warning,
+            )
     foresight.will_touch(*(path for path, _ in wrong))
     if not reason and not wrong:
         _warn(certificate, found, warn_days, now)
@@ -154,39 +167,8 @@ def why_made_anew(wanted: Shown) -> str:
     found_key = host.get_fact(PublicKey, path=wanted["key"])
     found = host.get_fact(Certificate, path=wanted["certificate"])
     subject = subject_of(*(wanted[part] for part in ("fqdn", "country", "state", "locality", "organization")))
-    names = _names(wanted["fqdn"], wanted["aliases"], wanted["addresses"], wanted["email"])
-    return _reason(found, found_key, subject, names)
-
-
-def _names(
-    fqdn: str, aliases: Sequence[str], addresses: Sequence[str], email: str
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    return tuple(dict.fromkeys((fqdn, *aliases))), tuple(addresses), (email,) if email else ()
-
-
-def _reason(
-    found: CertificateState | None,
-    key: KeyState | None,
-    subject: dict[str, str],
-    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
-) -> str:
-    """Say why a certificate must be made whatever the time; empty when it need not."""
-    if key is None:
-        return "there is no key"
-    if found is None:
-        return "there is none"
-    if key.public_key is not None and key.public_key != found.public_key:
-        return "it is of another key"
-    if {attribute: value for attribute, value in found.subject} != subject:
-        return "its subject is another"
-    dns, addresses, emails = names
-    if (set(found.dns), {ip_address(address) for address in found.addresses}, set(found.emails)) != (
-        set(dns),
-        {ip_address(address) for address in addresses},
-        set(emails),
-    ):
-        return "its names are others"
-    return ""
+    names = certificate_reason.Names.of(wanted["fqdn"], wanted["aliases"], wanted["addresses"], wanted["email"])
+    return certificate_reason.of_content(found, found_key, subject, names, wanted["keep_addresses"])
 
 
 def _reason_of_time(found: CertificateState | None, renew_before: str, now: datetime) -> str:
@@ -196,21 +178,11 @@ def _reason_of_time(found: CertificateState | None, renew_before: str, now: date
     """
     if found is None:
         return ""
-    reason = _due(found, renew_before, now)
-    if reason and reason == _due(found, renew_before, now + timedelta(seconds=host.get_fact(Clock).ahead)):
+    reason = certificate_reason.of_time(found, renew_before, now)
+    if reason and reason == certificate_reason.of_time(
+        found, renew_before, now + timedelta(seconds=host.get_fact(Clock).ahead)
+    ):
         return reason
-    return ""
-
-
-def _due(found: CertificateState, renew_before: str, now: datetime) -> str:
-    if now >= found.not_after:
-        return "it has expired"
-    if found.not_before > now + timedelta(days=1):  # a day: this machine's clock and the host's may differ
-        return "it is not valid yet"
-    if renew_before:
-        date_ = datetime.combine(date.fromisoformat(renew_before), datetime.min.time(), UTC)
-        if found.not_before < date_ <= now:  # a date to come would make one in every run until then
-            return f"it is from before {renew_before}"
     return ""
 
 

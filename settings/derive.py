@@ -156,7 +156,7 @@ class Derivation:
             portal_host,
             fqdn=portal.fqdn,
             aliases=values["nginx_aliases"],
-            addresses=(address["portal"],),
+            address=address["portal"],
             certificate_path=certificate,
             key_path=key,
             key=self.secrets.get("tls_key"),

@@ -19,12 +19,15 @@ def _ip_address(value: str) -> str:
     return value
 
 
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
+
+
 class MachineSettings(Component):
     """What each host says of itself, in the inventory."""
 
     prefix: ClassVar[str] = ""
 
-    address: Annotated[str, AfterValidator(_ip_address)] = configured(
+    address: IpAddress = configured(
         REQUIRED,
         "IP address by which the other hosts and the certificate know it",
         allowed="an IP address",

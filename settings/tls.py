@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from settings import chain, provided
 from settings.component import Component, configured, derived
+from settings.machine import IpAddress
 from settings.rule import Clash, View
 from settings.secret import Secret
 
@@ -72,6 +73,13 @@ class TlsSettings(Component):
         pattern=r"^([!-?A-~]+@[!-?A-~]+)?$",
         max_length=254,
     )
+    addresses: tuple[IpAddress, ...] | None = configured(
+        None,
+        "IP addresses in a self-signed certificate; None: the address of the portal's host when one is made, while one "
+        "that is there keeps its own when the host's changes",
+        allowed="a list of IP addresses, or None",
+        example=["192.0.2.20"],
+    )
     warn_days: int = configured(30, "Warn when the certificate is valid for less time", unit="days", ge=0)
     renew_before: Annotated[str, AfterValidator(_date)] = configured(
         "",
@@ -97,15 +105,18 @@ class TlsSettings(Component):
     aliases: tuple[str, ...] = derived(
         "More names under which the portal answers", "those of nginx", "nginx_aliases", default=()
     )
-    addresses: tuple[str, ...] = derived(
-        "IP addresses to put into a self-signed certificate", "the address of the portal's host", "address groups"
-    )
+    address: str = derived("Address of the portal's host", "the portal's", "address groups")
     certificate_path: str = derived(
         "Where the chain stands on the host", "named after the portal and the source", "portal_fqdn tls_source"
     )
     key_path: str = derived(
         "Where the key stands on the host", "named after the portal and the source", "portal_fqdn tls_source"
     )
+
+    @property
+    def names_addresses(self) -> tuple[str, ...]:
+        """IP addresses of a self-signed certificate that is made."""
+        return (self.address,) if self.addresses is None else self.addresses
 
     @property
     def chain_text(self) -> str:

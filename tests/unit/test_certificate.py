@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing.util import FakeState, create_host
 
 import operations.certificate
-from facts.certificate import Certificate, PublicKey
+from facts.certificate import Certificate, CertificateState, KeyState, PublicKey
+from facts.clock import ClockState
 from operations import certificate as operations_certificate
 from operations import foresight
 from operations.openssl import openssl_configuration, subject_of
@@ -99,6 +101,79 @@ def test_expiry_is_warned_of_once(state: dict[str, Any], sentence: str, caplog: 
         for _ in range(2):
             assert list(operations.certificate.watch._inner(certificate=PEM, warn_days=30)) == []
     assert [record.getMessage() for record in caplog.records] == ([sentence] if sentence else [])
+
+
+SUBJECT = {"CN": "portal.example.org", "O": "Example"}
+
+
+def found(**changes: Any) -> CertificateState:
+    values: dict[str, Any] = {
+        "subject": tuple(SUBJECT.items()), "issuer": (), "dns": ("portal.example.org", "www.example.org"),
+        "addresses": ("192.0.2.1",), "emails": ("a@example.org",), "key_type": "RSA", "key_bits": 4096,
+        "not_before": NOW - timedelta(days=9), "not_after": NOW + timedelta(days=900), "fingerprint": "ab" * 32,
+        "public_key": "11", "self_signed": True, "access": "644 root:root",
+    }  # fmt: skip
+    return CertificateState(**{**values, **changes})
+
+
+@pytest.mark.usefixtures("known_time")
+@pytest.mark.parametrize(
+    ("changes", "wanted", "says"),
+    [
+        (
+            {"addresses": ("192.0.2.9", "2001:db8:0::9"), "dns": ("portal.example.org", "old.example.org")},
+            {},
+            "its names change: + DNS www.example.org, IP 192.0.2.1; - DNS old.example.org, IP 192.0.2.9, "
+            "IP 2001:db8::9",
+        ),
+        (
+            {"dns": ("portal.example.org", "www.example.org", "192.0.2.1"), "addresses": ()},
+            {},
+            "its names change: + IP 192.0.2.1; - DNS 192.0.2.1",
+        ),
+        ({"emails": ()}, {}, "its names change: + e-mail a@example.org"),
+        ({"subject": (("CN", "portal.example.org"), ("C", "DE"))}, {}, "its subject changes: + O=Example; - C=DE"),
+        ({"subject": (("CN", "portal.example.org"), ("O", "Old"))}, {}, "its subject changes: + O=Example; - O=Old"),
+        ({"public_key": "22"}, {}, "the key beside it is another"),
+        ({"not_after": NOW}, {}, "it has expired"),
+        ({}, {"renew_before": "2026-11-20"}, "it is from before 2026-11-20"),
+    ],
+)
+@pytest.mark.parametrize("stage", [StateStage.Prepare, StateStage.Execute])
+def test_who_pinned_a_certificate_is_warned_of_before_it_is_replaced(
+    changes: dict[str, Any], wanted: dict[str, Any], says: str, stage: StateStage, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = FakeState()
+    fake.current_stage = stage
+    facts = {
+        "certificate.Certificate": {f"path={PEM}": found(**changes)},
+        "certificate.PublicKey": {"path=/key": KeyState("600 root:root", "11")},
+        "clock.Clock": ClockState(),
+    }
+    arguments = {
+        "certificate": PEM, "key": "/key", "fqdn": "portal.example.org", "aliases": ["www.example.org"],
+        "addresses": ["192.0.2.1"], "email": "a@example.org", "organization": "Example", "hint": "see tls_addresses",
+        **wanted,
+    }  # fmt: skip
+    with ctx_state.use(fake), ctx_host.use(create_host(fake, facts=facts)):
+        for _ in range(2):
+            assert list(operations.certificate.self_signed._inner(**arguments))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    replaced = f"{PEM} will be replaced, since {says}: whoever trusts the present one (SHA-256 {'ab' * 32})"
+    assert record.getMessage() == f"{replaced} needs the new one; see tls_addresses"
+
+
+@pytest.mark.usefixtures("known_time")
+def test_one_that_is_made_for_the_first_time_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    fake = FakeState()
+    facts = {
+        "certificate.Certificate": {f"path={PEM}": None},
+        "certificate.PublicKey": {"path=/key": None},
+    }
+    with ctx_state.use(fake), ctx_host.use(create_host(fake, facts=facts)):
+        assert list(operations.certificate.self_signed._inner(certificate=PEM, key="/key", fqdn="portal.example.org"))
+    assert [record.levelname for record in caplog.records if record.levelname != "INFO"] == []
 
 
 def test_what_will_be_written_is_foreseen() -> None:

@@ -184,7 +184,7 @@ def test_trust_store_of_this_machine_is_found() -> None:
 
 def settings(**values: object) -> TlsSettings:
     paths = {"certificate_path": "/c", "key_path": "/k"}
-    return TlsSettings.model_validate({"source": "provided", "fqdn": FQDN, "addresses": (), **paths, **values})
+    return TlsSettings.model_validate({"source": "provided", "fqdn": FQDN, "address": "192.0.2.1", **paths, **values})
 
 
 def file(folder: Path, *parties: Party) -> str:

@@ -105,6 +105,7 @@ OTHER: dict[str, Any] = {
     "tls_locality": "Erlangen",
     "tls_organization": "Example",
     "tls_email": "tls@portal.test",
+    "tls_addresses": ["192.0.2.7", "2001:db8::7"],
     "tls_warn_days": 3000,
     "tls_renew_before": "2020-01-01",
     "nginx_aliases": ["alias.portal.test"],
