@@ -5,6 +5,7 @@ In place of pyinfra's tables of everything that there is. ``-v`` has pyinfra's o
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -69,6 +70,7 @@ class Verdict:
 
     def install(self) -> None:
         """Take the place of pyinfra's own output."""
+        os.environ["PYINFRA_PROGRESS"] = "off"  # pyinfra's own line
         self.quiet.install()
         cli.click = _Click()
         self._run_ops, self._handle = cli.run_ops, cli._handle_commands
