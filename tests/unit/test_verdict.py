@@ -174,6 +174,13 @@ def test_a_sentence_that_is_raised_is_the_reason(tmp_path: Path) -> None:
     assert said[-2].strip() == "log:    sudo journalctl -n 50 -u solr"
 
 
+def test_a_folder_of_logs_is_not_for_tail(tmp_path: Path) -> None:
+    folder = made(
+        tmp_path / "checkout", 'steps.refuse(name="Ask", says="it does not answer (see /var/log/postgresql)")'
+    )
+    assert "log:    sudo journalctl -n 50\n" in pyinfra(folder, "-y").stderr
+
+
 def test_one_of_two_hosts_fails(tmp_path: Path) -> None:
     work = FAILS.format(folder="/nowhere")
     folder = made(tmp_path / "checkout", work)
