@@ -21,6 +21,6 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 # Our own errors are sentences for the operator; gevent would print a traceback of its own above each.
 gevent.hub.Hub.NOT_ERROR = (*gevent.hub.Hub.NOT_ERROR, PyinfraError)
 
-verdict.install(program("pyinfra"))
 masking.install()
+verdict.install(program("pyinfra"))
 check()

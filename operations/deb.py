@@ -9,7 +9,7 @@ from pyinfra.api import OperationValueError, StringCommand, operation
 
 from facts.deb import Deb
 from facts.python import Environment
-from operations import foresight, python
+from operations import announce, foresight, python
 from operations.download import split_checksum
 from operations.dpkg import HIDDEN, PATIENTLY
 from operations.files import script
@@ -112,6 +112,8 @@ def environment(
         host.noop(f"{path} holds what {package} brings and its lock says")
         return
     foresight.will_touch(path)
+    before = {name: installed for name, installed in current.packages.items() if name in wanted or name == "ckan"}
+    announce.versions(before, {**wanted, "ckan": version}, first="ckan")
     yield script(
         _BUILD, path, python.TOOLS, archive, digest, package, version, release, _DIFFERING, _FILL, finish.rstrip("\n"),
         stdin=lock,

@@ -14,7 +14,7 @@ from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
 from facts.files import FileState, Managed, ManagedState, leftover_path
 from facts.stdin import REST
-from operations import foresight
+from operations import announce, foresight
 from operations.kept import KEEP
 from operations.text import Text
 
@@ -170,6 +170,7 @@ def link(path: str, target: str) -> Generator[StringCommand, None, None]:
         host.noop(f"{path} points to {target}")
         return
     foresight.will_touch(path)
+    announce.target(current.target if current else None, target)
     yield script(_LINK, path, target, leftover_path(path))
 
 

@@ -13,7 +13,7 @@ from pyinfra import host
 from pyinfra.api import OperationValueError, StringCommand, operation
 
 from facts.python import Environment
-from operations import foresight
+from operations import announce, foresight
 from operations.files import ROOM, script
 
 # What builds packages that have no wheel, with what that needs itself.
@@ -183,6 +183,7 @@ def environment(
         host.noop(f"{path} holds what its lock says")
         return
     foresight.will_touch(path)
+    announce.versions(found, wanted, first="ckan")
     yield script(_BUILD, path, TOOLS, finish.rstrip("\n"), *editable.values(), stdin=lock)
 
 

@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from facts.files import Managed, leftover_path
 from facts.systemd import Present, Unit, UnitState, reload_stamp
-from operations import clock, foresight
+from operations import announce, clock, foresight
 from operations.files import script
 from operations.kept import KEEP
 
@@ -97,6 +97,8 @@ def follow(
         or (not reload and (_stale(current, current.started) or foresight.touched(*reads)))
     ):
         foresight.will_start(unit)
+        if current.active in ("active", "reloading"):
+            announce.restarts(unit)
         yield script(_RESTART, unit, check or "")
     elif reload and (_stale(current, _latest(current.started, current.reloaded)) or foresight.touched(*reads)):
         yield script(_RELOAD, unit, check or "", reload_stamp(unit))

@@ -16,6 +16,7 @@ from facts.http import Answer, Answers
 from facts.supervisor import Programs
 from operations import foresight
 from operations.files import script
+from pyinfra_adapter import told
 
 STATUS = "/api/3/action/status_show"
 SEARCH = "/api/3/action/package_search?rows=0"
@@ -55,6 +56,7 @@ def portal(
         # A command that fails, not an exception: that would show a traceback and stop the other hosts' operations.
         yield script('printf "%s\\n" "$1" >&2; exit 1', problem)
         return
+    told.answers(f"https://{fqdn} answers{f', CKAN {version}' if version else ''}")
     host.noop("the portal is well")
 
 

@@ -9,7 +9,7 @@ from pyinfra.api import OperationError, OperationValueError, QuoteString, String
 
 from facts.files import Managed, leftover_path
 from facts.supervisor import Programs, ProgramsState, configuration_path
-from operations import clock, files, foresight
+from operations import announce, clock, files, foresight
 from operations.kept import KEEP_ONE
 from operations.supervisor_control import ABSENT, FOLLOW
 
@@ -100,8 +100,10 @@ def follow(
             f"supervisor does not answer on {host.name}, so {', '.join(stale)} cannot be started; "
             "see `journalctl -u supervisor` there"
         )
+    by_itself = foresight.started("supervisor.service")
+    up = [program for program in programs if any(process.state in _FRESH_STATES for process in current.of(program))]
+    announce.restarts(*(program for program in up if by_itself or program in stale))
     if not stale:
-        by_itself = foresight.started("supervisor.service")
         says = "will be started by supervisor's own start" if by_itself else "run with their newest configuration"
         host.noop(f"{', '.join(programs)} {says}")
         return

@@ -11,8 +11,8 @@ from pyinfra.api import Host
 from pyinfra_adapter import shown
 from pyinfra_adapter.shown import Lines
 
-_MOST = 3  # lines of a reason: what a program says last is what stopped it
-_LOG = re.compile(r"/var/log/[\w./@+-]*\w")
+MOST = 3  # lines of what a program said: the last is what stopped it
+_LOG = re.compile(r"/var/log/[\w./@+-]*\.log\b")
 _JOURNAL = re.compile(r"journalctl( -u '?[\w@*.-]+'?)")
 
 
@@ -22,7 +22,7 @@ class Failure:
 
     + what: the name of the operation, or what was being done
     + host: None where it cannot be told
-    + reason: lines, the last of which count most
+    + reason: lines
     + took: how long it went on, as people read it; "" where that is not known
     """
 
@@ -35,7 +35,7 @@ class Failure:
         """Print it."""
         where = ", ".join(word for word in (self.host.name if self.host else "", self.took) if word)
         lines.problem(f"failed: {self.what}{f' ({where})' if where else ''}", fg="red", bold=True)
-        reason = [line for line in self.reason if line.strip()][-_MOST:] or ["it said nothing"]
+        reason = [line for line in self.reason if line.strip()] or ["it said nothing"]
         for number, line in enumerate(reason):
             lines.problem(f"    {'reason:' if number == 0 else '':7} {line.strip()}")
         if self.host:

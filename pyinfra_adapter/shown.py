@@ -22,13 +22,7 @@ _OPTIONS = {
 
 
 class Lines:
-    """Lines for people: results on standard output, what went wrong on standard error.
-
-    What was set up when the process began counts: later the streams take any character.
-    """
-
-    def __init__(self) -> None:
-        self._plain = {stream: not _takes_unicode(stream) for stream in (sys.stdout, sys.stderr)}
+    """Lines for people: results on standard output, what went wrong on standard error."""
 
     def result(self, text: str = "", **style: Any) -> None:
         """Print a line of what was planned or done."""
@@ -43,7 +37,7 @@ class Lines:
         self._print(text, sys.stderr, {}, nl=False)
 
     def _print(self, text: str, stream: Any, style: Mapping[str, Any], nl: bool = True) -> None:
-        text = text.translate(_PLAIN) if self._plain.get(stream) else text
+        text = text.translate(_PLAIN) if stream in _LIMITED else text
         click.echo(click.style(text, **style) if style else text, err=stream is sys.stderr, nl=nl)
 
 
@@ -52,6 +46,10 @@ def _takes_unicode(stream: Any) -> bool:
         return codecs.lookup(stream.encoding).name.startswith("utf")
     except (AttributeError, LookupError, TypeError):
         return False
+
+
+# As the process began: with masked output the streams take any character.
+_LIMITED = tuple(stream for stream in (sys.stdout, sys.stderr) if not _takes_unicode(stream))
 
 
 def name_of(state: State, op_hash: str) -> str:

@@ -5,6 +5,7 @@ In place of pyinfra's tables of everything that there is. ``-v`` has pyinfra's o
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from pyinfra.context import ctx_state
 from pyinfra_cli import cli
 
 from pyinfra_adapter import interrupt, plan, shown, told
-from pyinfra_adapter.failure import Failure, next_step
+from pyinfra_adapter.failure import MOST, Failure, next_step
 from pyinfra_adapter.progress import Progress
 from pyinfra_adapter.quiet import Quiet
 from pyinfra_adapter.shown import Lines
@@ -69,6 +70,7 @@ class Verdict:
 
     def install(self) -> None:
         """Take the place of pyinfra's own output."""
+        os.environ["PYINFRA_PROGRESS"] = "off"  # pyinfra's own line
         self.quiet.install()
         cli.click = _Click()
         self._run_ops, self._handle = cli.run_ops, cli._handle_commands
@@ -151,11 +153,11 @@ class Verdict:
         assert self.watch
         failed = self.watch.failed() or self.watch.under_way()
         for host, op_hash in failed:
-            said = [reason] if reason else self._why(host, op_hash)
+            said = reason.splitlines() or self._why(host, op_hash)
             took = shown.seconds(self.watch.took(host, op_hash))
             Failure(shown.name_of(state, op_hash), host, said, took).show(self.lines)
         if not failed:
-            Failure("the run", None, [reason]).show(self.lines)
+            Failure("the run", None, reason.splitlines()).show(self.lines)
         next_step(self.lines, f"{self._again()}  once that is mended; it goes on where this run stopped")
 
     def _why(self, host: Host, op_hash: str) -> list[str]:
@@ -164,7 +166,7 @@ class Verdict:
         said = self.quiet.errors.get(key) or self.quiet.summaries.get(key, [])
         meta: Any = host.state.ops[host][op_hash].operation_meta
         plain = set(meta.stdout_lines) - set(meta.stderr_lines) if meta.is_complete() else set()
-        return [line for line in said if line not in plain] or said
+        return ([line for line in said if line not in plain] or said)[-MOST:]
 
     def _stopped(self, what: str, state: State) -> None:
         """Say which hosts stopped WHAT, before anything was changed."""
@@ -177,7 +179,7 @@ class Verdict:
         found: list[str] = []
         for kept in (self.quiet.errors, self.quiet.summaries):
             found += [line for (name, _), lines in kept.items() if name == host.name for line in lines]
-        return found
+        return found[-MOST:]
 
     def _again(self) -> str:
         return shown.command(self.program, self.given, *(["-y"] if self.given["yes"] else []))
@@ -191,7 +193,7 @@ class Verdict:
         """Print the line of an operation that has changed something."""
         self.progress.clear()
         state = ctx_state.get()  # type: ignore[no-untyped-call]
-        times = {host.name: shown.seconds(time) for host, time in took.items()}
+        times = {host.name: shown.seconds(time) for host, time in sorted(took.items(), key=lambda one: one[0].name)}
         notes: dict[tuple[str, str], Sequence[str]] = {
             key: said for key, said in self.quiet.notes.items() if said != self._shown.get(key)
         }

@@ -1,7 +1,8 @@
-"""What is set, from where, and what is wrong: ``python -m settings INVENTORY [--host HOST] [--json] [NAME…]``.
+"""What is set, from where, and what is wrong: ``python -m settings INVENTORY [--host HOST] [--mine] [--json] [NAME…]``.
 
 Offline: no host is connected to, nothing is asked, and no secret is opened. The exit status is 1 when something is
-wrong, 2 for wrong usage. ``--changed-from REF`` shows what differs from another state of the repository.
+wrong, 2 for wrong usage. ``--mine`` shows only what is set in the repository, no defaults; ``--changed-from REF`` what
+differs from another state of it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found, store = _examine(options.inventory, _data(options.data))
         rows = _chosen(report.rows(found, store), options.host, options.name, found)
+        if options.mine:
+            rows = [row for row in rows if row.mine]
         if options.changed_from is not None:
             differences = changes.since(options.changed_from, options.inventory, rows, found, options.data)
             print(json.dumps(differences, indent=2) if options.json else changes.as_text(differences))
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(report.as_json(rows, found), indent=2))
     else:
-        print(report.as_table(rows, found))
+        print(report.as_table(rows, found) or "nothing of this is set in the repository")
         _complain(found)
     return 1 if found.problems else 0
 
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", metavar="NAME", nargs="*", help="only these settings, or those of these components")
     parser.add_argument("--host", metavar="HOST", help="only this host")
     parser.add_argument("--data", metavar="NAME=VALUE", action="append", default=[], help="as pyinfra takes it")
+    parser.add_argument("--mine", action="store_true", help="only what is set in the repository: no defaults")
     parser.add_argument("--json", action="store_true", help="for programs, on standard output")
     parser.add_argument(
         "--changed-from",

@@ -13,7 +13,7 @@ from settings.resolve import Resolution
 from settings.rule import Unknown
 from settings.schema import Setting, settings
 from settings.shown import plain, shown
-from settings.store import MISSING
+from settings.store import FROM_ENVIRONMENT, MISSING
 
 _WIDTH = 44
 
@@ -35,6 +35,12 @@ class Row:
     value: Any
     state: str
     origin: Origin
+
+    @property
+    def mine(self) -> bool:
+        """Whether it is set in the repository: in a data file, the inventory, or the store of secrets there."""
+        stored = self.state == IN_THE_STORE and not self.origin.place.startswith(FROM_ENVIRONMENT)
+        return self.origin.kind == "file" or stored
 
     @property
     def shown(self) -> str:

@@ -25,6 +25,7 @@ from settings.secrets.vault import Vault
 
 _VARIABLE = "CKAN_DEPLOY_SECRET_"
 ROOT = Path(__file__).resolve().parent.parent
+FROM_ENVIRONMENT = "the environment variable "  # how the origin of a secret begins that stands in no file
 # Origins of a secret that is not there.
 MISSING = "missing"
 TO_BE_MADE = "made by the next run"
@@ -79,7 +80,7 @@ class SecretStore:
     def origin(self, name: str, host: str | None = None) -> str:
         """Say where the secret NAME comes from; opens nothing."""
         if os.environ.get(variable(name)):
-            return f"the environment variable {variable(name)}"
+            return f"{FROM_ENVIRONMENT}{variable(name)}"
         place = self.place(name, host)
         if place in self.given:
             return "entered for this run"

@@ -41,7 +41,7 @@ from pyinfra.api.state import StateStage
 from pyinfra_testing import operations as testing
 from pyinfra_testing.facts import make_fact_tests
 from pyinfra_testing.operations import make_operation_tests
-from pyinfra_testing.util import FakeState, get_command_string, parse_value
+from pyinfra_testing.util import FakeHost, FakeState, get_command_string, parse_value
 
 from operations.files import script
 from operations.foresight import _KEY
@@ -90,6 +90,8 @@ class _Text:
 def prepare_fakes() -> None:
     """Set what our operations read of the state and the fakes lack."""
     FakeState.current_stage = StateStage.Prepare
+    host: Any = FakeHost
+    host.log = lambda self, message, **options: None
 
 
 def paths(kind: str) -> list[str]:

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.unit import programs
@@ -86,13 +86,13 @@ class Terminal:
     """pyinfra at a terminal of its own."""
 
     def __init__(
-        self, folder: Path, *options: str, hosts: str = "@local", env: Mapping[str, str] | None = None
-    ) -> None:
+        self, folder: Path, *options: str, module: str = "pyinfra", arguments: Sequence[str] = ("@local", "work.py"),
+        env: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._terminal, inner = pty.openpty()
-        arguments = ["-m", "pyinfra", hosts, "work.py", *options]
         self.child = programs.start(
-            arguments, cwd=folder, env=env or environment(TERM="xterm"), stdin=inner, stdout=inner, stderr=inner,
-            terminal=True,
+            ["-m", module, *arguments, *options], cwd=folder, env=env or environment(TERM="xterm"), stdin=inner,
+            stdout=inner, stderr=inner, terminal=True,
         )  # fmt: skip
         os.close(inner)
         self.said = ""

@@ -123,3 +123,6 @@ def test_a_run_calls_back_as_it_goes_on() -> None:
 def test_ctrl_c_is_taken_before_the_configuration_is_read() -> None:
     source = inspect.getsource(main.main)
     assert source.index("signal.signal(signal.SIGINT, _handle_interrupt)") < source.index("    cli()")
+    assert "disconnect_all(state)" in inspect.getsource(cli.cli.callback)
+    _, state = new_state(["@fake/data"])
+    assert callable(state.pool.kill) and callable(state.fact_pool.kill)

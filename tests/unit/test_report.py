@@ -108,6 +108,38 @@ def test_missing_secrets_are_said_and_those_of_the_lab_are_made_later(folder: Pa
     assert not (folder / "secrets").exists()
 
 
+def test_what_is_set_in_the_repository_and_nothing_else(folder: Path) -> None:
+    operator_keys, store = folder / "keys", folder / "kept"
+    with (folder / "group_data/all.py").open("a") as file:
+        file.write(f"secrets_folder = {str(store)!r}\n")
+    vault(store, operator(operator_keys)).set({Place("redis_password"): Secret("s3cret")})
+    given = {**made_up.variables()}
+    given.pop("CKAN_DEPLOY_SECRET_REDIS_PASSWORD")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | given
+
+    def ask(*options: str) -> subprocess.CompletedProcess[str]:
+        return programs.run(["-m", "settings", INVENTORY, "--data", "nginx_timeout=9", *options], cwd=folder, env=env)
+
+    done = ask("--mine", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {host: {*values["settings"]} for host, values in json.loads(done.stdout)["hosts"].items()}
+    assert found == {
+        "data": {"address", "base_minimum_memory", "portal_fqdn", "secrets_folder", "uwsgi_workers"},
+        "cache": {"address", "redis_maxmemory", "redis_password", "secrets_folder"},
+    }
+    done = ask("--mine")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [
+        line for line in done.stdout.splitlines() if line and not line.startswith(("data (", "cache (", "setting "))
+    ]
+    assert len(rows) == sum(map(len, found.values()))
+    assert not any(re.search(r" (default|derived|--data)( |$)", line) for line in rows)
+    assert re.search(r"^redis_password +\*MASKED\*, in the store +entered +\S+/production\.toml$", done.stdout, re.M)
+    done = ask("--mine", "nginx")
+    assert (done.returncode, done.stdout) == (0, "nothing of this is set in the repository\n")
+    assert len(ask().stdout.splitlines()) > 100
+
+
 def test_some_hosts_settings_and_components(folder: Path) -> None:
     found = report(folder, "--host", "cache", "redis_port", "base")["hosts"]
     assert list(found) == ["cache"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -173,6 +174,13 @@ def test_a_sentence_that_is_raised_is_the_reason(tmp_path: Path) -> None:
     assert said[-2].strip() == "log:    sudo journalctl -n 50 -u solr"
 
 
+def test_a_folder_of_logs_is_not_for_tail(tmp_path: Path) -> None:
+    folder = made(
+        tmp_path / "checkout", 'steps.refuse(name="Ask", says="it does not answer (see /var/log/postgresql)")'
+    )
+    assert "log:    sudo journalctl -n 50\n" in pyinfra(folder, "-y").stderr
+
+
 def test_one_of_two_hosts_fails(tmp_path: Path) -> None:
     work = FAILS.format(folder="/nowhere")
     folder = made(tmp_path / "checkout", work)
@@ -297,17 +305,35 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("-v",), ("--json",)])
-def test_ctrl_c_in_the_middle_is_no_success(options: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("typed", [True, False])
+def test_ctrl_c_in_the_middle_is_no_success(typed: bool, options: tuple[str, ...], tmp_path: Path) -> None:
+    """At once, also when what is under way goes on: only the terminal interrupts the programs that pyinfra starts."""
     folder = made(tmp_path / "checkout", SLOW.format(folder=str(tmp_path), seconds=30))
     terminal = Terminal(folder, "-y", *options)
     while not (tmp_path / "a").exists():
         assert terminal.child.poll() is None, terminal.end()
     time.sleep(1)
-    terminal.type("\x03")
+    began = time.monotonic()
+    if typed:
+        terminal.type("\x03")
+    else:
+        terminal.child.send_signal(signal.SIGINT)
     assert terminal.end() == 130, terminal.said
+    assert time.monotonic() - began < 15
     assert "Traceback" not in terminal.said and not (tmp_path / "b").exists()
     if not options:
         shown = "\n".join(map(timeless, screen(terminal.said)))
         assert "@local: 1 of 2 operations changed in N s" in shown
         assert "interrupted: CKAN | Configure CKAN (@local, N s)" in shown
         assert re.search(r"next:   \S*pyinfra @local work\.py -y  makes up for it", shown)
+
+
+def test_ctrl_c_while_hosts_are_looked_at(tmp_path: Path) -> None:
+    folder = made(tmp_path / "checkout", "print('begun')\nimport time\ntime.sleep(30)\n")
+    for _ in range(4):  # it is chance where it hits
+        terminal = Terminal(folder, "--dry")
+        terminal.until("begun")
+        began = time.monotonic()
+        terminal.type("\x03")
+        assert terminal.end() == 130, terminal.said
+        assert time.monotonic() - began < 15 and "Traceback" not in terminal.said

@@ -41,8 +41,20 @@ def pyinfra(
     + inventory: by default that of the deployment that the present test is about
     + environment: the whole environment, by default this process's
     """
+    command = [*PYINFRA, inventory or deployments.current().inventory, *arguments]
+    return _run(command, environment=environment, timeout=timeout, root=root)
+
+
+def planned(*options: str, inventory: str | None = None) -> Run:
+    """Run ``python -m tasks.plan``: the plan as people see it, and a status for programs."""
+    return _run([sys.executable, "-m", "tasks.plan", inventory or deployments.current().inventory, *options])
+
+
+def _run(
+    command: list[str], environment: Mapping[str, str] | None = None, timeout: float = 3600, root: Path = ROOT
+) -> Run:
     done = subprocess.run(
-        [*PYINFRA, inventory or deployments.current().inventory, *arguments],
+        command,
         cwd=root,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ def _refused(*options: str, says: str, inventory: str | None = None) -> deploy.R
     done = deploy.pyinfra("deploy.py", "-y", *options, inventory=inventory)
     assert done.status == 1, done.output
     assert re.search(says, done.stderr), done.stderr
+    assert "No hosts remaining" not in done.stderr
     assert TRACEBACK not in done.output, done.output
     return done
 
@@ -65,6 +66,28 @@ def test_an_unsupported_release_stops_in_preflight(converged: PortalHost) -> Non
     _refused(says=r"portal cannot be deployed, nothing was changed: it runs .*supported are Ubuntu 24\.04")
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
     converged.run("sh", "-ec", "rm /root/os-release; mv /root/os-release.link /etc/os-release")
+
+
+def test_a_run_says_its_verdict(converged: PortalHost) -> None:
+    """A converged one in few lines; the plan of a change names what restarts; programs get an exit status."""
+    before = oracle.snapshot(NAME)
+    done = deploy.pyinfra("deploy.py", "-y")
+    assert done.status == 0, done.output
+    assert len(done.output.splitlines()) < 12, done.output
+    verdict = (
+        r"portal: 0 of \d{3} operations changed in [\d.]+ (s|min \d+ s); https://portal\.test answers, CKAN 2\.11\.\d+"
+    )
+    assert re.fullmatch(verdict, done.stdout.splitlines()[-1]), done.output
+    for options, status, says in (
+        ([], 0, r"Plan: nothing to change, \d{3} as wanted on 1 host"),
+        (["--data", "uwsgi_workers=3"], 2, r"Plan: \d+ to change on 1 host, \d+ as wanted; restarts CKAN"),
+        (["--data", "uwsgi_workers=many"], 1, ""),
+    ):
+        done = deploy.planned(*options)
+        assert done.status == status, done.output
+        assert len(done.output.splitlines()) < 12, done.output
+        assert re.fullmatch(says, (done.stdout.splitlines() or [""])[-1]), done.output
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
 
 def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost, tmp_path: Path) -> None:
