@@ -31,7 +31,16 @@ from settings.shown import shown
 
 _CODE = Path(__file__).resolve().parent.parent
 _FOLDER: str = SecretsSettings.model_fields["folder"].default
-_PROGRAMS = {"deploys", "facts", "lab", "operations", "settings", "tasks", "tests"}  # of today, not of then
+_PROGRAMS = {
+    "deploys",
+    "facts",
+    "lab",
+    "operations",
+    "pyinfra_adapter",
+    "settings",
+    "tasks",
+    "tests",
+}  # of today, not of then
 
 
 def since(ref: str, inventory: str, chosen: list[Row], found: Resolution, data: list[str]) -> list[dict[str, Any]]:
