@@ -29,9 +29,24 @@ def install() -> None:
     module: Any = ssh_util
     module.getpass = _passphrase
     cli._set_fail_prompts = _fail_prompts
+    cli._do_confirm = _confirming(cli._do_confirm)
 
 
 _FAIL_PROMPTS = cli._set_fail_prompts
+
+
+def _confirming(ask: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Return ASK, which asks whether to go on, for those who may be asked."""
+
+    def confirm(message: str) -> bool:
+        if not terminal():
+            raise PyinfraError(
+                "nothing was changed: there is no terminal to ask at; add -y to change it without being asked, or "
+                "--dry to see only what would change"
+            )
+        return ask(message)
+
+    return confirm
 
 
 def _fail_prompts(state: Any, config: Any) -> None:

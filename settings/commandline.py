@@ -6,10 +6,8 @@ connect to all hosts, with whatever is wrong in the data, before deploy.py could
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import click
 from pyinfra.api import Inventory
@@ -20,9 +18,7 @@ from settings.data_files import files_of_run
 from settings.inventory_checks import GROUPS
 from settings.loading import load
 from settings.resolve import of_inventory
-from settings.secrets import terminal
 
-_READING = {"debug-inventory", "exec", "fact"}  # exec asks nothing either
 _SPECIAL_GROUPS = {"all", "@ssh"}
 
 
@@ -35,7 +31,6 @@ def check() -> None:
     name = str(given["inventory"])
     check_inventory(name)
     check_group_data()
-    check_terminal(given)
     logins = ("ssh_user", "ssh_key", "ssh_key_password", "ssh_port", "ssh_password")
     data = _set_override_data(given.get("data") or (), *(given.get(login) for login in logins))
     inventory = load(name, files_of_run(), data, tuple(given.get("group_data") or ()))
@@ -43,18 +38,6 @@ def check() -> None:
         check_selection(inventory, name, option, tuple(given.get(option) or ()))
     if any(Path(operation).name == "deploy.py" for operation in given.get("operations") or ()):
         of_inventory(inventory)
-
-
-def check_terminal(given: Mapping[str, Any]) -> None:
-    """Raise ``PyinfraError`` when a run that asks before it changes anything has nobody to ask."""
-    asks_nothing = ("yes", "dry", "json_output", "debug_facts", "debug_operations")
-    operations = tuple(given.get("operations") or ("",))
-    if operations[0] in _READING or any(given.get(option) for option in asks_nothing) or terminal.there():
-        return
-    raise PyinfraError(
-        "there is no terminal to ask at before anything is changed; add -y to change it without being asked, or --dry "
-        "to see what would change"
-    )
 
 
 def check_inventory(name: str) -> None:

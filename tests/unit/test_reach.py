@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
     (checkout / "change.py").write_text("from pyinfra.operations import server\nserver.shell(commands=['true'])\n")
     (tmp_path / "home/.ssh").mkdir(parents=True)
 
-    def start(data: dict[str, Any], *options: str, **files: str) -> tuple[int, list[str]]:
+    def start(data: dict[str, Any], *options: str, besides: bool = False, **files: str) -> tuple[int, list[str]]:
         for name, text in files.items():
             (tmp_path / "home/.ssh" / name).write_text(text)
         lines = [f"_data = {data!r}", "portal = [", "    ('there', _data),", "]"]
@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Run:
         assert "pyinfra error" not in output and not (checkout / "pyinfra-debug.log").exists(), output
         errors = [line for line in output.splitlines() if line.startswith("--> error: ")]
         assert len(errors) <= 1 and (done.returncode == 0) == (not errors), output
-        if errors:
+        if errors and not besides:
             said = [line for line in output.splitlines() if line and not line.startswith("--> ")]
             assert said == [], output  # nothing besides it
         return done.returncode, [line.removeprefix("--> error: ") for line in errors]
@@ -127,10 +127,11 @@ def test_what_is_no_ssh_server(run: Run, server: sshd.Server) -> None:
 
 
 def test_no_terminal_to_ask_at(run: Run, server: sshd.Server) -> None:
-    assert run(server.data) == (1, [
-        "there is no terminal to ask at before anything is changed; add -y to change it without being asked, or --dry "
-        "to see what would change",
-    ])  # fmt: skip
+    for options in ((), ("-v",)):
+        assert run(server.data, *options, besides=True) == (1, [
+            "nothing was changed: there is no terminal to ask at; add -y to change it without being asked, or --dry to "
+            "see only what would change",
+        ])  # fmt: skip
 
 
 @pytest.mark.parametrize(
