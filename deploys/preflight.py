@@ -12,7 +12,7 @@ from deploys.checks.left_files import left_files
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics, Scratch, Unmounted
-from operations import clock, connection
+from operations import clock
 from settings.ckan import CkanSettings
 from settings.host import HostSettings
 from settings.releases import RELEASES, Release
@@ -24,7 +24,6 @@ def preflight(settings: HostSettings) -> Release:
     Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space, a
     database that would be left behind.
     """
-    connection.adjust()
     clock.say_if_off()
     basics = host.get_fact(Basics)
     if basics is None:

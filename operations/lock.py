@@ -1,7 +1,7 @@
 """One run at a time: a host is held for as long as the connection of the run that changes it lives.
 
 A process on the host holds the lock and ends with its standard input, so a controller that is killed, or a host
-that is rebooted, leaves no lock behind. All that touches pyinfra's connection for this is in this module.
+that is rebooted, leaves no lock behind.
 """
 
 from __future__ import annotations
@@ -9,24 +9,23 @@ from __future__ import annotations
 import getpass
 import re
 import socket
-import subprocess
 from collections.abc import Generator
-from typing import IO, Any, Protocol
+from typing import Any
 
 from paramiko import SSHException
 from pyinfra import host, logger, state
 from pyinfra.api import BaseStateCallback, Host, QuoteString, State, StringCommand, operation
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
-from pyinfra.connectors.util import make_unix_command_for_host
+from pyinfra.api.exceptions import ConnectError
 from typing_extensions import override
 
 from operations import foresight
 from operations.files import script
+from pyinfra_adapter import lasting
+from pyinfra_adapter.lasting import Lasting
+from pyinfra_adapter.transport import Refused
 
 _KEY = "ckan_deploy_lock"
-_ANSWER = 60  # seconds in which a further channel must be there
-_PATIENCE = 3600  # seconds in which what a dead run left running must have ended
-
 # Only root can open run.lock: whoever can may hold it. Who, since when and from where stands beside it for everybody.
 # The process to end is the connection's sshd, not the holder: that ends the other run, should it still be alive.
 # The reader of standard input must not have the lock itself, or it would outlive the holder.
@@ -42,14 +41,14 @@ if ! flock -n 9; then
   done
   printf 'busy '; cat "$holder" 2>/dev/null || echo; exit 0
 fi
-pid=$$ session=$$ from= last= told=
+pid=$$ session= from= last= told=
 while [ "${pid:-0}" -gt 1 ]; do
   [ -n "$from" ] || from=$(tr '\0' '\n' 2>/dev/null < "/proc/$pid/environ" |
     sed -n 's/^SSH_CONNECTION=\([^ ]*\).*/\1/p')
-  case "$(cat "/proc/$pid/comm" 2>/dev/null)" in sshd*) session=$pid; break;; esac
+  case "$(cat "/proc/$pid/comm" 2>/dev/null)" in sshd*) session=${2:-$pid}; break;; esac
   pid=$(sed 's/.*) . //; s/ .*//' "/proc/$pid/stat" 2>/dev/null)
 done
-printf '%s %s %s %s\n' "$session" "$1" "$(date -u +%Y-%m-%dT%H:%M:%S)" "${from:-itself}" > "$holder.new"
+printf '%s %s %s %s\n' "${session:-$$}" "$1" "$(date -u +%Y-%m-%dT%H:%M:%S)" "${from:-itself}" > "$holder.new"
 mv -f "$holder.new" "$holder"
 # What a dead run's connection left running (a download, a migration, apt) would work against this run's own.
 # Each of our commands is `sh -c … ckan-deploy …`; those of guests, in containers of this host, are not meant.
@@ -64,60 +63,12 @@ while now=$(left | head -n 1); [ -n "$now" ]; do  # a plan's questions come and 
   if [ "$now" = "$last" ] && [ "$now" != "$told" ]; then told=$now; echo "waits $now"; fi
   last=$now; sleep 0.5
 done
+# On a connection of its own it ends with the other one, too, whose commands it keeps apart.
+[ -z "$2" ] || (while [ -d "/proc/$2" ]; do sleep 1; done; kill $$) 9>&- > /dev/null 2>&1 < /dev/null &
 echo held
 cat > /dev/null 9>&-
 rm -f "$holder"
 """
-
-
-class _Held(Protocol):
-    """What must be kept alive for the lock to be held."""
-
-    def readline(self) -> str:
-        """Return the first line that the holder says."""
-
-    def close(self) -> None:
-        """Let the holder end."""
-
-
-class _OverSsh:
-    """The holder on a further channel of the connection that pyinfra has."""
-
-    def __init__(self, transport: Any, command: str) -> None:
-        self.channel = transport.open_session(timeout=_ANSWER)
-        self.channel.settimeout(_PATIENCE)
-        self.channel.set_combine_stderr(True)
-        self.channel.exec_command(command)
-
-    def readline(self) -> str:
-        said = b""
-        while not said.endswith(b"\n"):
-            more = self.channel.recv(1024)
-            if not more:
-                break
-            said += more
-        return said.decode(errors="replace")
-
-    def close(self) -> None:
-        self.channel.close()
-
-
-class _Here:
-    """The holder on this machine itself (``@local``)."""
-
-    def __init__(self, command: str) -> None:
-        self.process: subprocess.Popen[str] = subprocess.Popen(
-            ["sh", "-c", command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-
-    def readline(self) -> str:
-        assert self.process.stdout
-        out: IO[str] = self.process.stdout
-        return out.readline()
-
-    def close(self) -> None:
-        self.process.communicate()
 
 
 class _Release(BaseStateCallback):
@@ -131,7 +82,8 @@ class _Release(BaseStateCallback):
     def host_disconnect(state: State, host: Host) -> None:
         if held := host.connector_data.pop(_KEY, None):
             held.close()
-        transport = _transport(host)
+        client = lasting.client_of(host)
+        transport = client.get_transport() if client else None
         if transport is not None and not transport.is_active():
             logger.error(
                 f"the connection to {host.name} is lost: what was begun there may go on; "
@@ -157,11 +109,12 @@ def hold() -> Generator[StringCommand, None, None]:
         if held is None:
             host.noop("this connection cannot hold the host")
             return
-        said = held.readline().strip()
+        said = held.readline()
         while said.startswith("waits "):
             host.log(f"waiting for process {said.split()[1]}, which a run that is dead left running")
-            said = held.readline().strip()
-    except (OSError, SSHException) as error:
+            said = held.readline()
+        said = said or held.complaint()
+    except (OSError, SSHException, ConnectError, Refused) as error:
         held, said = None, f"{type(error).__name__} {error}".strip()
     if said != "held":
         # A command that fails, not an exception: that would show a traceback and stop the other hosts' operations.
@@ -190,16 +143,9 @@ def refusal(name: str, said: str) -> str:
     return f"{name} cannot be held for this run, nothing was changed: {said or 'no answer'}"
 
 
-def _transport(host: Host) -> Any:
-    """Return paramiko's end of the connection to HOST; None where it is reached by other means."""
-    client = getattr(host.connector, "client", None)
-    return client.get_transport() if client else None
-
-
-def _start(who: str) -> _Held | None:
+def _start(who: str) -> Lasting | None:
     """Start the holder on the current host for WHO; None where the connection has no way to."""
-    transport = _transport(host)
-    if transport is None and host.name != "@local":
+    if not lasting.reachable(host):
         return None
     who = re.sub(r"[^\w.@-]", "?", who, flags=re.ASCII)
     arguments: dict[str, Any] = dict(host.current_op_global_arguments or {})
@@ -208,6 +154,8 @@ def _start(who: str) -> _Held | None:
         for key, value in arguments.items()
         if key in CONNECTOR_ARGUMENT_KEYS and key not in {"_timeout", "_get_pty", "_stdin", "_success_exit_codes"}
     }
-    wanted = StringCommand("sh -c", QuoteString(_HOLD), "ckan-deploy", QuoteString(who))
-    command = make_unix_command_for_host(state, host, wanted, **connector).get_raw_value()
-    return _Here(command) if transport is None else _OverSsh(transport, command)
+
+    def holder(sshd: str) -> StringCommand:
+        return StringCommand("sh -c", QuoteString(_HOLD), "ckan-deploy", QuoteString(who), QuoteString(sshd))
+
+    return lasting.start(host, holder, connector)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from settings.data_files import DataFiles
@@ -56,6 +57,22 @@ def _derived(setting: Setting) -> str:
     return f"it is derived: {setting.how} (from {', '.join(setting.inputs)}); remove it"
 
 
+_IN_AN_INI = re.compile(r"%\((here|__file__)\)s")
+
+
+def placeholders(values: Mapping[str, Value]) -> Iterator[Problem]:
+    """Values copied from a ckan.ini, where a placeholder stands for its folder: here it would stay as it is."""
+    for name, value in values.items():
+        for found in sorted(set(_IN_AN_INI.findall(repr(value.value)))):
+            path = "/etc/ckan/default" if found == "here" else "/etc/ckan/default/ckan.ini"
+            yield Problem(
+                f"{name} holds %({found})s, which means something in a ckan.ini written by hand, but nothing "
+                f"here; write the path itself ({path}, if it is of this portal)",
+                value.origin,
+                (name,),
+            )
+
+
 def misplaced(hosts: Mapping[str, HostSource], picked: Picked) -> Iterator[Problem]:
     """Settings of hosts and role groups none of which has the component: they would do nothing."""
     where = {
@@ -94,6 +111,29 @@ def wrong_groups(hosts: Mapping[str, HostSource], files: DataFiles) -> Iterator[
     if len(names := members(hosts, STORAGE)) > 1:
         says = f"it has {len(names)} hosts ({', '.join(names)}), but may have one at most; leave one, or none"
         yield _wrong_group(STORAGE, says, files)
+
+
+def unknown_groups(hosts: Mapping[str, HostSource], files: DataFiles) -> Iterator[Problem]:
+    """Groups that are none of ours: mistyped ones, and those of hosts that would get nothing.
+
+    Others are the inventory's own, for ``--limit``.
+    """
+    for group in dict.fromkeys(group for host in hosts.values() for group in _of_inventory(host, files)):
+        near = nearest(group, GROUPS)
+        idle = [name for name in members(hosts, group) if not set(GROUPS) & set(hosts[name].groups)]
+        if near or idle:
+            advice = f"did you mean {near}?" if near else f"nothing would be deployed on {', '.join(idle)}."
+            yield _wrong_group(
+                group,
+                f"there is no such group; {advice} Groups are {', '.join(GROUPS)}; a name of yours begins with _",
+                files,
+            )
+
+
+def _of_inventory(host: HostSource, files: DataFiles) -> list[str]:
+    """Return the groups that the inventory made by hand: not ours, no connector's, not that of the file's name."""
+    found = [group for group in host.groups if group not in (*GROUPS, "all") and not group.startswith("@")]
+    return [group for group in found if group != (files.environment or found[-1])]
 
 
 def _wrong_group(group: str, says: str, files: DataFiles) -> Problem:

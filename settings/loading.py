@@ -13,8 +13,10 @@ from pyinfra.context import ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory
 
+from pyinfra_adapter import inventory_values
 from settings.data_files import DataFiles, origin_in
 from settings.host import SettingsError
+from settings.inventory_shape import misshapen
 from settings.origin import Origin, Problem, in_order
 
 
@@ -31,8 +33,9 @@ def load(
     """
     if problems := [problem for file in files.files() if (problem := _no_python(file))]:
         raise SettingsError([str(problem) for problem in in_order(problems)])
+    values: dict[str, Any] = {}
     try:
-        with _contexts():
+        with _contexts(), inventory_values.seen() as values:
             found: Inventory = make_inventory(
                 inventory, override_data=dict(data or {}), cwd=str(Path.cwd()), group_data_directories=list(more)
             )
@@ -42,9 +45,16 @@ def load(
     except SystemExit as error:  # raised in a data file, it would end the run, and with status 0 as if all were well
         raise SettingsError([str(_failed(error, _last(files, error)))]) from error
     except Exception as error:  # pyinfra checks little of what stands in an inventory
+        _shape(values, files)
         where = Origin("file", inventory)
         raise SettingsError([str(Problem(f"pyinfra cannot take this inventory: {_said(error)}", where))]) from error
+    _shape(values, files)
     return found
+
+
+def _shape(values: Mapping[str, Any], files: DataFiles) -> None:
+    if problems := in_order(misshapen(values, files)):
+        raise SettingsError([str(problem) for problem in problems])
 
 
 @contextmanager

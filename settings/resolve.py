@@ -23,7 +23,7 @@ from settings.asking import ask
 from settings.data_files import DataFiles, files_of_run
 from settings.derive import Derivation
 from settings.host import HostSettings, SettingsError
-from settings.inventory_checks import GROUPS, misplaced, wrong_groups, wrong_names
+from settings.inventory_checks import GROUPS, misplaced, placeholders, unknown_groups, wrong_groups, wrong_names
 from settings.origin import Problem, in_order
 from settings.rule import Unknown
 from settings.rules import RULES
@@ -88,12 +88,12 @@ def resolve(hosts: Mapping[str, HostSource], store: Store, files: DataFiles | No
 
 def examine(hosts: Mapping[str, HostSource], store: Store, files: DataFiles | None = None) -> Resolution:
     """Find out all about the settings of HOSTS; the arguments are those of ``resolve``."""
-    problems = list(wrong_groups(hosts, files or DataFiles()))
+    problems = [*wrong_groups(hosts, files or DataFiles()), *unknown_groups(hosts, files or DataFiles())]
     picked, valid = {}, {}
     for name, host in hosts.items():
         picked[name], disagreements = host.pick()
         valid[name], wrong = fields.check(name, host, picked[name])
-        problems += [*disagreements, *wrong, *wrong_names(picked[name])]
+        problems += [*disagreements, *wrong, *wrong_names(picked[name]), *placeholders(picked[name])]
     problems += misplaced(hosts, picked)
     values = Values(hosts, picked, valid)
     problems += values.broken(RULES)

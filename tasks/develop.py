@@ -18,6 +18,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.util import parse_cli_arg
 
 from facts.git import Checkouts, CheckoutState
+from settings.data_files import files_of
 from settings.develop import FOLDER, PACKAGES
 from tasks.develop_host import connected, development_host
 
@@ -30,13 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data = {name: parse_cli_arg(value) for name, _, value in (one.partition("=") for one in options.data)}
         inventory, name, settings = development_host(options.inventory, data)
         refs = {**settings.refs, **chosen}
-        with connected(inventory, name) as host:
+        with connected(inventory, name, files_of(options.inventory)) as host:
             before = _checkouts(host)
         command = [sys.executable, "-m", "pyinfra", options.inventory, "deploy.py", "--limit", "portal"]
         for one in [*options.data, f"develop_refs={json.dumps(refs)}", "develop_update=true"]:
             command += ["--data", one]
         status = subprocess.run([*command, "--dry" if options.dry else "-y"], check=False).returncode
-        with connected(inventory, name) as host:
+        with connected(inventory, name, files_of(options.inventory)) as host:
             after = _checkouts(host)
     except PyinfraError as error:
         print(error, file=sys.stderr)

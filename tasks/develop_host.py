@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyinfra.api import Config, State
-from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.connect import disconnect_all
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 
+from pyinfra_adapter import reach
 from settings.commandline import check_group_data, check_inventory
-from settings.data_files import files_of
+from settings.data_files import DataFiles, files_of
 from settings.develop import DevelopSettings
 from settings.host import SettingsError
 from settings.loading import load
 from settings.offline import Offline
+from settings.places import places
 from settings.resolve import examine, store_for
 from settings.sources import from_inventory
 
@@ -48,11 +50,12 @@ def development_host(inventory: str, data: dict[str, object]) -> tuple[Inventory
 
 
 @contextmanager
-def connected(inventory: Inventory, name: str) -> Iterator[Host]:
-    """Have a connection to the host NAME of INVENTORY. Raises ``PyinfraError`` when it cannot be reached."""
+def connected(inventory: Inventory, name: str, files: DataFiles) -> Iterator[Host]:
+    """Have a connection to the host NAME of INVENTORY, which FILES have. Raises ``PyinfraError`` when there is none."""
     state = _state(inventory, _config(SUDO=True))
     state.limit_hosts = [inventory.get_host(name)]
-    connect_all(state)
+    reach.prepare()
+    reach.connect_all(state, places(inventory, files))
     try:
         yield inventory.get_host(name)
     finally:

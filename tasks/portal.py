@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from pyinfra.api import Config, Host, State, StringCommand
-from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.exceptions import PyinfraError
 
 from operations.files import script
+from pyinfra_adapter import reach
 from settings import masking
 from settings.commandline import check_group_data, check_inventory
 from settings.data_files import files_of
 from settings.host import HostSettings
 from settings.loading import load
 from settings.outline import Outline
+from settings.places import places
 from settings.resolve import resolve, store_for
 from settings.sources import from_inventory
 
@@ -62,15 +64,13 @@ def connected(inventory: str) -> Iterator[Portal]:
     if not name:
         raise PyinfraError(f"{inventory} has no host in group portal")
     host = loaded.get_host(name)
-    State(
+    state = State(
         inventory=loaded,
-        config=Config(),  # type: ignore[no-untyped-call]
+        config=Config(SUDO=True),  # type: ignore[no-untyped-call]
         initial_limit=[host],
     )
-    try:
-        host.connect(show_errors=False, raise_exceptions=True)
-    except ConnectError as error:
-        raise PyinfraError(f"{name} cannot be reached: {error.args[0]}") from None
+    reach.prepare()
+    reach.connect_all(state, places(loaded, files))
     try:
         yield Portal(host, found[name])
     finally:

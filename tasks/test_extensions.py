@@ -20,6 +20,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.util import parse_cli_arg
 
 from facts.stdin import REST
+from settings.data_files import files_of
 from settings.develop import FOLDER, PACKAGES
 from tasks.develop_host import connected, development_host
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown := set(options.package) - set(PACKAGES):
             raise PyinfraError(f"{', '.join(sorted(unknown))}: no package of DCOR's; there are {', '.join(PACKAGES)}")
         inventory, name, _ = development_host(options.inventory, data)
-        with connected(inventory, name) as host:
+        with connected(inventory, name, files_of(options.inventory)) as host:
             return _run(host, options.package or list(PACKAGES))
     except PyinfraError as error:
         print(error, file=sys.stderr)

@@ -69,7 +69,7 @@ def noting(func: Callable[..., Generator[Any, None, None]], **options: Any) -> A
 
 pyinfra_operation._wrap_operation = noting  # before any operation is defined
 
-for folder in ("settings", "facts", "operations", "deploys"):  # what takes long, once
+for folder in ("settings", "facts", "pyinfra_adapter", "operations", "deploys"):  # what takes long, once
     for path in sorted((ROOT / folder).glob("[a-z]*.py")):
         importlib.import_module(f"{folder}.{path.stem}")
 

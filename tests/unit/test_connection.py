@@ -9,44 +9,34 @@ from typing import Any
 
 import pytest
 
-from operations import connection, lock
+from operations import lock
+from pyinfra_adapter import connection
 
 
-def _host(transport: Any) -> Any:
-    return SimpleNamespace(
-        name="portal",
-        connector_data={},
-        connector=SimpleNamespace(client=SimpleNamespace(get_transport=lambda: transport)),
-    )
+def _client(transport: Any) -> Any:
+    return SimpleNamespace(get_transport=lambda: transport)
 
 
-def test_a_silent_host_is_given_up_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_host_is_given_up_after_a_minute() -> None:
     signs: list[int] = []
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as sock:
         transport = SimpleNamespace(sock=sock, set_keepalive=signs.append)
-        monkeypatch.setattr(connection, "host", _host(transport))
-        connection.adjust()
+        connection.adjust(_client(transport))
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert signs == [15]
 
 
-def test_behind_a_jump_host_there_is_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_jump_host_there_is_no_socket() -> None:
     signs: list[int] = []
-    monkeypatch.setattr(connection, "host", _host(SimpleNamespace(sock=object(), set_keepalive=signs.append)))
-    connection.adjust()
+    connection.adjust(_client(SimpleNamespace(sock=object(), set_keepalive=signs.append)))
     assert signs == [15]
-
-
-def test_hosts_without_ssh_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for connector in (SimpleNamespace(), SimpleNamespace(client=None)):
-        monkeypatch.setattr(connection, "host", SimpleNamespace(connector=connector))
-        connection.adjust()
 
 
 @pytest.mark.parametrize("alive", [True, False])
 def test_a_connection_that_was_lost_is_said(alive: bool, caplog: pytest.LogCaptureFixture) -> None:
-    host = _host(SimpleNamespace(is_active=lambda: alive))
+    connector = SimpleNamespace(client=_client(SimpleNamespace(is_active=lambda: alive)))
+    host = SimpleNamespace(name="portal", connector_data={}, connector=connector)
     with caplog.at_level(logging.ERROR):
         lock._Release.host_disconnect(None, host)  # type: ignore[arg-type]
     said = [record.getMessage() for record in caplog.records]

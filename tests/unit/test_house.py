@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "lab": {"lab"},
     "operations": {"operations", "facts", "pyinfra_adapter"},
     "pyinfra_adapter": {"pyinfra_adapter"},
-    "settings": {"settings"},
+    "settings": {"pyinfra_adapter", "settings"},
     "tasks": {"tasks", "deploys", "operations", "facts", "pyinfra_adapter", "settings"},
 }
 LONGEST = 250

@@ -84,6 +84,7 @@ def test_what_operations_say_can_be_told_from_pyinfras_own_lines(monkeypatch: py
     keep = SimpleNamespace(handle=records.append, level=0)
     monkeypatch.setattr(logger, "handlers", [keep])
     monkeypatch.setattr(logger, "level", logging.INFO)
+    monkeypatch.setattr(logger, "_cache", {})  # what it knows of another level
     inventory, _ = new_state(["@fake/data"])
     host = inventory.get_host("@fake/data")
     host.log("said by an operation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,14 +21,25 @@ LEFT = "which a run that is dead left running"
 
 
 @pytest.fixture
-def first(converged: PortalHost) -> faults.Watched:
-    """A run that goes on for as long as the test wants: its first change waits for a lock that the test holds."""
+def first(converged: PortalHost) -> Iterator[faults.Watched]:
+    """A run that goes on for as long as the test wants: its first change waits for a lock that the test holds.
+
+    The host's login shell talks meanwhile, also in the words of the lock: nothing of it is taken for an answer.
+    """
+    converged.run("sh", "-c", _TALKS)
     converged.run("rm", "/etc/systemd/journald.conf.d/ckan-deploy.conf")
     converged.run("dpkg", "--remove", "--force-depends", "logrotate")
     faults.hold_dpkg(HELD)
     run = faults.Watched()
     run.began("Base | Install base packages")
-    return run
+    yield run
+    converged.run("sh", "-c", "cd ~deploy; if [ -e .bashrc.own ]; then mv .bashrc.own .bashrc; else rm .bashrc; fi")
+
+
+_TALKS = """
+cd ~deploy; if [ -e .bashrc ]; then mv .bashrc .bashrc.own; fi
+echo "echo held; echo busy >&2; printf 'no end'; printf 'waits 1' >&2" > .bashrc
+"""
 
 
 def test_the_second_run_stops_and_says_who_the_first_is(converged: PortalHost, first: faults.Watched) -> None:

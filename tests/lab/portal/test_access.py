@@ -99,4 +99,7 @@ def test_a_host_that_cannot_be_reached(converged: PortalHost, tmp_path: Path) ->
         timeout=120,
         check=False,
     )
-    assert done.returncode == 1 and done.stderr.startswith("error: portal cannot be reached"), done.stderr
+    assert done.returncode == 1, done.stderr
+    assert (
+        done.stderr.startswith(f"error: {inventory}:") and "port 1) does not answer: connection refused;" in done.stderr
+    )

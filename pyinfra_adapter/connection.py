@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import socket
-
-from pyinfra import host
+from typing import Any
 
 _ALIVE = 15  # seconds between two signs of life, without which a host that lost its power would be waited for forever
 _SILENT = 60  # seconds after which a host that acknowledges nothing is gone; by itself the kernel waits for 15 minutes
 
 
-def adjust() -> None:
-    """Have the current host's SSH connection send small packets at once, and notice when the host is gone.
+def adjust(client: Any) -> None:
+    """Have the connection of a SSH CLIENT send small packets at once, and notice when the host is gone.
 
     paramiko leaves TCP_NODELAY off: each command then waits some 40 ms for an acknowledgement that the other side
-    delays. Hosts that are reached by other means (``@local``, ``@fake``) are left as they are.
+    delays.
     """
-    client = getattr(host.connector, "client", None)
-    transport = client.get_transport() if client else None
-    if transport is None:
-        return
+    transport = client.get_transport()
     transport.set_keepalive(_ALIVE)
     if not isinstance(transport.sock, socket.socket):
         return  # behind a jump host: a channel of the connection to that one
