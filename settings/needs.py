@@ -36,6 +36,15 @@ class Room:
     remedy: str
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A folder that the largest upload passes, MiB that it takes there, and the setting that moves the folder."""
+
+    folder: str
+    mebibytes: int
+    setting: str
+
+
 def ports(settings: HostSettings) -> tuple[Port, ...]:
     """Return the ports on which the host's services listen."""
     found = []
@@ -60,6 +69,18 @@ def storage_name(settings: HostSettings) -> str:
     """Name of the object storage, which the portal's host must be able to look up; empty where there is none."""
     storage = settings.object_storage
     return urlsplit(storage.endpoint).hostname or "" if storage and settings.dcor else ""
+
+
+def uploads(settings: HostSettings) -> tuple[Upload, ...]:
+    """Return where the largest upload is on its way through nginx, uWSGI and CKAN, at the end everywhere at once."""
+    if not (settings.nginx and settings.uwsgi and settings.ckan):
+        return ()
+    limit = settings.uwsgi.upload_limit
+    return (
+        Upload(settings.nginx.cache_dir, limit, "nginx_cache_dir"),
+        Upload(settings.uwsgi.uploads, 2 * limit, "uwsgi_scratch_path"),
+        Upload(settings.ckan.storage, limit, "ckan_storage_path"),
+    )
 
 
 def rooms(settings: HostSettings) -> tuple[Room, ...]:

@@ -12,7 +12,7 @@ from facts.surroundings import Listener, Space, Surroundings, SurroundingsState
 from operations import saying
 from settings import needs
 from settings.host import HostSettings
-from settings.needs import Port, Room
+from settings.needs import Port, Room, Upload
 from settings.releases import Release
 
 # What listens on one of our ports and is one of these is replaced or restarted by the run itself.
@@ -27,7 +27,7 @@ def surroundings(settings: HostSettings, release: Release | None) -> list[str]:
     + release: None for a host that is not supported: then nobody knows what is ours there
     """
     mounts = _mounts(settings)
-    rooms = needs.rooms(settings)
+    rooms, uploads = needs.rooms(settings), needs.uploads(settings)
     scratch = settings.dcor.scratch_path if settings.dcor else ""
     ports = needs.ports(settings)
     portal = settings.nginx.fqdn if settings.nginx else ""
@@ -37,7 +37,16 @@ def surroundings(settings: HostSettings, release: Release | None) -> list[str]:
         names=tuple(sorted({name for name in (portal, storage) if name})),
         ports=tuple(port.number for port in ports),
         mounts=tuple(mounts),
-        folders=tuple(dict.fromkeys(("/", *(room.folder for room in rooms), *([scratch] if scratch else [])))),
+        folders=tuple(
+            dict.fromkeys(
+                (
+                    "/",
+                    *(room.folder for room in rooms),
+                    *(upload.folder for upload in uploads),
+                    *([scratch] if scratch else []),
+                )
+            )
+        ),
         weighed=(scratch,) if scratch else (),
     )
     problems = [
@@ -45,7 +54,7 @@ def surroundings(settings: HostSettings, release: Release | None) -> list[str]:
         for path in found.unmounted
     ]
     if not found.unmounted:  # else it would be the space of the disk below that is told
-        problems += [*_scratch(settings, found), *_rooms(rooms, found.space)]
+        problems += [*_scratch(settings, found), *_rooms(rooms, found.space), *_uploads(uploads, found.space)]
     problems += _addresses(settings, found)
     problems += _storage(storage, found)
     if release:
@@ -90,6 +99,21 @@ def _rooms(rooms: tuple[Room, ...], space: dict[str, Space]) -> Iterator[str]:
             yield (
                 f"{room.folder} has {there.free // 1024} MiB free, less than the {room.mebibytes} MiB that "
                 f"{room.purpose} need: {room.remedy}"
+            )
+
+
+def _uploads(uploads: tuple[Upload, ...], space: dict[str, Space]) -> Iterator[str]:
+    """Say on which file systems the largest upload would not find room, in all of its folders there together."""
+    known = [upload for upload in uploads if upload.folder in space]
+    for file_system in dict.fromkeys(space[upload.folder].file_system for upload in known):
+        there = [upload for upload in known if space[upload.folder].file_system == file_system]
+        wanted = sum(upload.mebibytes for upload in there)
+        free = min(space[upload.folder].free for upload in there) // 1024
+        if free < wanted:
+            yield (
+                f"{', '.join(upload.folder for upload in there)} {'is' if len(there) == 1 else 'are'} on a disk with "
+                f"{free} MiB free, but the largest upload (portal_upload_limit) takes {wanted} MiB there on its way: "
+                f"lower portal_upload_limit, or choose a larger disk ({', '.join(upload.setting for upload in there)})"
             )
 
 

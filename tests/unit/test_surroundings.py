@@ -258,6 +258,24 @@ def test_too_little_space(said: Any) -> None:
     assert said(same) == ([], [])  # of / base_minimum_space says how much it needs
 
 
+def test_too_little_space_for_the_largest_upload(said: Any) -> None:
+    """It is in nginx's folder, twice in uWSGI's and CKAN's, and where CKAN stores it: together, on one disk."""
+    folders = ("/", "/tmp", "/var", "/var/cache/nginx", "/var/cache/ckan-uploads", "/var/lib/ckan/default")
+    one_disk = {path: Space("1", 3000 * 1024) for path in folders}
+    assert said(SurroundingsState(space=one_disk)) == (
+        [
+            "/var/cache/nginx, /var/cache/ckan-uploads, /var/lib/ckan/default are on a disk with 3000 MiB free, but "
+            "the largest upload (portal_upload_limit) takes 4096 MiB there on its way: lower portal_upload_limit, or "
+            "choose a larger disk (nginx_cache_dir, uwsgi_scratch_path, ckan_storage_path)"
+        ],
+        [],
+    )
+    assert said(SurroundingsState(space=one_disk), portal_upload_limit=750) == ([], [])
+    apart = {**one_disk, "/srv/big/ckan-uploads": Space("2", 1000 * 1024)}
+    refused, _ = said(SurroundingsState(space=apart), uwsgi_scratch_path="/srv/big")
+    assert [line.partition(", but")[0] for line in refused] == ["/srv/big/ckan-uploads is on a disk with 1000 MiB free"]
+
+
 def test_memory_by_flavour(tmp_path: Path) -> None:
     """A DCOR with all services on one host takes 1,850 MiB when it is idle."""
     store = SecretStore(tmp_path / "secrets", generate=True)
