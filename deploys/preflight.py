@@ -9,9 +9,10 @@ from pyinfra.api.exceptions import PyinfraError
 
 from deploys.checks.foreign import foreign
 from deploys.checks.left_files import left_files
+from deploys.checks.surroundings import surroundings
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
-from facts.host import Basics, Scratch, Unmounted
+from facts.host import Basics
 from operations import clock
 from settings.ckan import CkanSettings
 from settings.host import HostSettings
@@ -21,8 +22,8 @@ from settings.releases import RELEASES, Release
 def preflight(settings: HostSettings) -> Release:
     """Return the host's release.
 
-    Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space, a
-    database that would be left behind.
+    Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, what is around
+    the portal, data that would be left behind, a portal that is not ours.
     """
     clock.say_if_off()
     basics = host.get_fact(Basics)
@@ -35,34 +36,12 @@ def preflight(settings: HostSettings) -> Release:
         problems.append(f"its architecture is {basics.architecture}; supported is x86_64")
     if not basics.systemd:
         problems.append("systemd is not its init system")
-    if basics.memory < settings.base.minimum_memory:
-        wanted = settings.base.minimum_memory
-        problems.append(f"it has {basics.memory} MiB of memory, less than base_minimum_memory = {wanted}")
+    if basics.memory < (least := settings.base.minimum_memory or 0):
+        problems.append(f"it has {basics.memory} MiB of memory, less than base_minimum_memory = {least}")
     if basics.space < settings.base.minimum_space:
         wanted = settings.base.minimum_space
         problems.append(f"/ has {basics.space} GiB free, less than base_minimum_space = {wanted}")
-    named = {
-        "minio_mounts": settings.minio.mounts if settings.minio else (),
-        "dcor_mounts": settings.dcor.mounts if settings.dcor else (),
-    }
-    unmounted = {
-        setting: [path for path in paths if path in host.get_fact(Unmounted, paths=paths)]
-        for setting, paths in named.items()
-        if paths
-    }
-    problems += [
-        f"nothing is mounted at {path}, which {setting} names: mount it (/etc/fstab), or take it out"
-        for setting, paths in unmounted.items()
-        for path in paths
-    ]
-    if settings.dcor and not unmounted.get("dcor_mounts"):
-        scratch, wanted = settings.dcor.scratch_path, settings.dcor.scratch_space
-        space = host.get_fact(Scratch, path=scratch)
-        if space is not None and space < wanted:
-            problems.append(
-                f"{scratch} has room for {space} GB of temporary files, less than dcor_scratch_space = {wanted}: mount "
-                "a larger disk there, choose another folder with dcor_scratch_path, or lower dcor_scratch_space"
-            )
+    problems += surroundings(settings, RELEASES.get(basics.codename))
     if settings.ckan and (problem := _left_behind(settings.ckan)):
         problems.append(problem)
     problems += left_files(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from deploys.ckan import CONFIGURATION, ENVIRONMENT, INI, LOGS, WSGI, code
-from operations import apt, files, service, supervisor
+from operations import apt, files, scratch, service, supervisor
 from operations.text import render
 from settings.ckan import CkanSettings
 from settings.dcor import DcorSettings
@@ -14,6 +14,8 @@ from settings.uwsgi import STOP_SECONDS, UwsgiSettings
 
 _PROGRAM = "ckan-uwsgi"
 _UWSGI_INI = f"{CONFIGURATION}/ckan-uwsgi.ini"
+# Which folder of uploads there is, so that it goes when there is another.
+_UPLOADS = "/var/lib/ckan-deploy/uploads/folder"
 
 
 @deploy("uWSGI")
@@ -30,12 +32,16 @@ def uwsgi(settings: UwsgiSettings, ckan: CkanSettings, release: Release, dcor: D
         dest=_UWSGI_INI,
         text=render("uwsgi/ckan-uwsgi.ini.j2", settings, environment=ENVIRONMENT, wsgi=WSGI),
     )
+    files.directory(
+        name="Make the folder of uploads on their way", path=settings.uploads, owner="www-data", group="www-data"
+    )
     supervisor.program(
         name="Describe uWSGI to supervisor",
         program=_PROGRAM,
         command=f"{ENVIRONMENT}/bin/uwsgi -i {_UWSGI_INI}",
         user="root",  # uWSGI itself becomes www-data, as its ini says
-        environment=ckan.program_environment,
+        # /tmp may be small, or memory. Only here: DCOR's jobs have locks in theirs, which must go with a reboot.
+        environment={**ckan.program_environment, "TMPDIR": settings.uploads},
         logs=LOGS,
         startsecs=60,
         stopwaitsecs=STOP_SECONDS,
@@ -60,4 +66,11 @@ def uwsgi(settings: UwsgiSettings, ckan: CkanSettings, release: Release, dcor: D
         name="Run CKAN with its newest code and configuration",
         programs=[_PROGRAM],
         reads=[*code(ckan), INI, WSGI, _UWSGI_INI],
+    )
+    scratch.folders(
+        name="Remove a former folder of uploads",
+        paths=(settings.uploads,),
+        owner="www-data",
+        group="www-data",
+        record=_UPLOADS,
     )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from settings import derive_storage
-from settings.base import BaseSettings
+from settings.base import BaseSettings, least_memory
 from settings.ckan import TRUE, CkanSettings
 from settings.component import Component
 from settings.dcor import DcorSettings
@@ -178,7 +178,7 @@ class Derivation:
         return {
             name: HostSettings(
                 address=values.of(name, "address"),
-                base=self.build(BaseSettings, name),
+                base=self.base(name),
                 patching=self.build(
                     PatchingSettings,
                     name,
@@ -203,6 +203,14 @@ class Derivation:
             )
             for name in values.hosts()
         }
+
+    def base(self, host: str) -> BaseSettings:
+        """Make the settings of what every host has; how much memory it needs follows from what is on it."""
+        least = self.values.of(host, "base_minimum_memory")
+        if least is None:
+            groups = [group for group in (*SERVICES, STORAGE) if host in self.values.members(group)]
+            least = least_memory(self.values["portal_flavour"], groups)
+        return self.build(BaseSettings, host, minimum_memory=least)
 
     def build(self, component: type[C], host: str, **computed: Any) -> C:
         """Make the settings object of COMPONENT from HOST's data and COMPUTED values.

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 from itertools import combinations
 
 from settings import ckan_rules, dcor, develop, minio, nginx, object_storage, patching, tls
-from settings.inventory_checks import STORAGE
+from settings.base import least_memory
+from settings.inventory_checks import SERVICES, STORAGE
 from settings.rule import Clash, Rule, Unknown, View
 from settings.schema import nearest, settings
 
@@ -78,6 +79,8 @@ def memory_is_enough(view: View) -> Iterator[Clash]:
         try:
             total = sum(_mebibytes(view.of(host, name)) for name in names)
             least = view.of(host, "base_minimum_memory")
+            if least is None:
+                least = least_memory(view["portal_flavour"], _services(view, host))
         except Unknown:
             continue  # the other hosts are still looked at
         if names and total > least:
@@ -87,6 +90,10 @@ def memory_is_enough(view: View) -> Iterator[Clash]:
                 "enough; raise base_minimum_memory, or give the services less",
                 host,
             )
+
+
+def _services(view: View, host: str) -> list[str]:
+    return [group for group in (*SERVICES, STORAGE) if host in view.members(group)]
 
 
 def _mebibytes(size: str) -> float:

@@ -22,6 +22,12 @@ class UwsgiSettings(Component):
     )
     max_requests: int = configured(1000, "Requests after which a worker is replaced", ge=1)
     socket_timeout: int = configured(500, "Longest silence of nginx (slow disks, slow clients)", unit="seconds", ge=4)
+    scratch_path: str = configured(
+        "/var/cache",
+        "Folder in which uploads on their way have a folder of theirs, ckan-uploads; needs room for two of the largest",
+        allowed="an absolute path of letters, digits and ._-",
+        pattern=r"^(/[A-Za-z0-9._-]+)+$",
+    )
     stop_seconds: int = derived(
         "Longest stop of supervisor with all its programs",
         f"{STOP_SECONDS} seconds for uWSGI, those of the workers of all queues, and half a minute",
@@ -32,3 +38,8 @@ class UwsgiSettings(Component):
     local_services: tuple[str, ...] = derived(
         "Services of this very host that CKAN needs, to wait for", "those whose group has the portal's host", "groups"
     )
+
+    @property
+    def uploads(self) -> str:
+        """Folder of uploads on their way: uWSGI and CKAN each write them there once, before CKAN stores them."""
+        return f"{self.scratch_path.rstrip('/')}/ckan-uploads"

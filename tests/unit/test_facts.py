@@ -24,6 +24,7 @@ from facts.postgresql import RoleState
 from facts.python import EnvironmentState
 from facts.s3 import SemanticsState
 from facts.supervisor import ProgramsState
+from facts.surroundings import SurroundingsState
 from facts.systemd import UnitState
 from tests.unit.checkout import ROOT
 from tests.unit.generated import FIXTURES, fact_tests, paths
@@ -57,8 +58,6 @@ DEFAULTS: dict[str, object] = {
     "files.Managed": ManagedState(None),
     "git.Checkouts": {},
     "host.Basics": None,
-    "host.Scratch": None,
-    "host.Unmounted": [],
     "http.Answers": (),
     "minio.Access": AccessState(),
     "nftables.Table": TableState(),
@@ -68,6 +67,7 @@ DEFAULTS: dict[str, object] = {
     "s3.Semantics": SemanticsState(),
     "scratch.Recorded": (),
     "supervisor.Programs": ProgramsState(),
+    "surroundings.Surroundings": SurroundingsState(),
     "systemd.Present": (),
     "systemd.Unit": UnitState(),
     "users.Home": None,

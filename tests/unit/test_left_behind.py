@@ -17,6 +17,7 @@ from facts.clock import Clock, ClockState
 from facts.foreign import Foreign
 from facts.host import Basics, HostState
 from facts.left_files import LeftFiles
+from facts.surroundings import Surroundings
 from settings.host import HostSettings
 from settings.resolve import resolve
 from settings.store import SecretStore
@@ -124,7 +125,7 @@ class Host:
             return ClockState()
         if fact is Location:
             return self.location
-        if fact in (Foreign, LeftFiles):
+        if fact in (Foreign, LeftFiles, Surroundings):
             return fact.default()
         self.asked.append("new" if "role" in arguments else "old")
         return self.new if "role" in arguments else self.old
@@ -133,7 +134,8 @@ class Host:
 def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: Any) -> Host:
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
-    for module in ("operations.connection", "operations.clock", "deploys.checks.foreign", "deploys.checks.left_files"):
+    checks = [f"deploys.checks.{name}" for name in ("foreign", "left_files", "surroundings")]
+    for module in ("operations.connection", "operations.clock", *checks):
         monkeypatch.setattr(f"{module}.host", host)
     preflight.preflight(settings)
     return host

@@ -65,7 +65,7 @@ def test_every_kind_of_origin(folder: Path) -> None:
         (cache, "redis_password", "*MASKED*", "entered", "the environment variable CKAN_DEPLOY_SECRET_REDIS_PASSWORD"),
         (data, "ckan_database_password", "*MASKED*", "derived", "derived from postgresql_password"),
         (data, "ckan_smtp_password", None, "entered", "default"),
-        (cache, "base_minimum_memory", 1800, "configured", "default"),
+        (cache, "base_minimum_memory", 1800, "configured", "derived from portal_flavour, groups"),
         (cache, "secrets_generate", False, "internal", "default"),
     ):
         assert (settings[name]["value"], settings[name]["kind"], origin(settings[name])) == (value, kind, place), name

@@ -135,11 +135,11 @@ def unknown_names(portal: Portal) -> None:
         assert (got := _status(secure, name)) is None, f"https://{name}/ is answered with {got}"
 
 
-def api_round_trip(portal: Portal, token: str) -> None:
-    """A program with an API token makes a dataset with a file, finds it, gets the file back, and removes it all."""
+def api_round_trip(portal: Portal, token: str, size: int = 2**20) -> None:
+    """A program with an API token makes a dataset with a file of SIZE bytes, finds it, gets it back, removes all."""
     run = _word()
     organization, dataset = f"accept-api-org-{run}", f"accept-api-{run}"
-    sent = os.urandom(2**20)
+    sent = os.urandom(size)
     with visit(portal) as session:
         session.headers["Authorization"] = token
         try:

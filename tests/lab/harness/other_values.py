@@ -86,6 +86,7 @@ OTHER: dict[str, Any] = {
     "uwsgi_harakiri": 3600,
     "uwsgi_max_requests": 500,
     "uwsgi_socket_timeout": 400,
+    "uwsgi_scratch_path": "/var/lib",
     "workers_default": 2,
     "workers_dcor_short": 2,
     "workers_dcor_normal": 2,

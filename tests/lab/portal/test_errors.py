@@ -110,13 +110,27 @@ def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost, tmp_p
     deploy.apply()
 
 
-def test_a_portal_that_does_not_come_up_fails_the_run(converged: PortalHost) -> None:
-    """CKAN starts, but not its web application: the sentence names the log."""
-    converged.run("sh", "-c", "supervisorctl stop ckan-uwsgi:*")
-    # Something else holds uWSGI's port.
+def test_a_foreign_process_on_one_of_our_ports_stops_in_preflight(converged: PortalHost) -> None:
+    """By name, and before anything is changed; our own services on their ports stop nothing, as all else here shows."""
+    converged.run("supervisorctl", "stop", "ckan-uwsgi:*")
     converged.run("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8080", "--bind", "127.0.0.1")
+    before = oracle.snapshot(NAME)
+    _refused(
+        says=r"nothing was changed: port 8080, which uWSGI needs, is taken by python3 "
+        r"\(process \d+, squatter\.service\): "
+        r"stop and disable squatter\.service, or set uwsgi_port to a free port"
+    )
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    converged.run("systemctl", "stop", "squatter")
+    # The next test's run starts it again.
+
+
+def test_a_portal_that_does_not_come_up_fails_the_run(converged: PortalHost) -> None:
+    """CKAN starts, but nobody reaches its web application: the sentence names the log."""
+    closed = "table inet closed { chain out { type filter hook output priority 0; tcp dport 8080 reject; } }"
+    converged.run("nft", closed)
     says = r"the portal is not well after 20 seconds: https://portal\.test/\S+ answers .*; see /var/log/ckan/ckan-uwsgi"
     _refused("--data", "ckan_start_seconds=20", says=says)
-    converged.run("systemctl", "stop", "squatter")
+    converged.run("nft", "delete table inet closed")
     deploy.apply()
     converged.wait_until_up()
