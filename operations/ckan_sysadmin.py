@@ -14,6 +14,7 @@ from facts.ckan import Database
 from facts.files import FileState, Managed
 from operations import foresight, stamps
 from operations.ckan import must_reach
+from operations.ckan_identity import becomes_empty
 from operations.files import script
 
 # Through CKAN's own functions, since its command line would show the password in argv. The token is written by the
@@ -97,7 +98,7 @@ def sysadmin(
     given = stamps.verifier(password.unmask(), f"{location} {user}")
     made_for, signed_with, was_given, digest = [*(current.stamp or "").split(), "", "", "", ""][:4]
     token_there = not token or (signed_with == signed and _is_private(token, digest))
-    known = current.sysadmin if current.reachable else not current.missing
+    known = (current.sysadmin if current.reachable else not current.missing) and not becomes_empty()
     rotated = made_for == location and was_given != given
     if made_for == location and known and not rotated and token_there and bool(digest) == bool(token):
         host.noop(f"{user} is a sysadmin")
