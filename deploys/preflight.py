@@ -7,8 +7,11 @@ from io import StringIO
 from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
+from deploys.checks.emptied_storage import emptied_storage
 from deploys.checks.foreign import foreign
+from deploys.checks.identity import another_database
 from deploys.checks.left_files import left_files
+from deploys.checks.left_jobs import left_jobs
 from deploys.checks.surroundings import surroundings
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
@@ -23,7 +26,7 @@ def preflight(settings: HostSettings) -> Release:
     """Return the host's release.
 
     Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, what is around
-    the portal, data that would be left behind, a portal that is not ours.
+    the portal, data that would be left behind or that are others than they were, a portal that is not ours.
     """
     clock.say_if_off()
     basics = host.get_fact(Basics)
@@ -45,6 +48,12 @@ def preflight(settings: HostSettings) -> Release:
     if settings.ckan and (problem := _left_behind(settings.ckan)):
         problems.append(problem)
     problems += left_files(settings)
+    if settings.ckan and (problem := left_jobs(settings.ckan)):
+        problems.append(problem)
+    if settings.minio and (problem := emptied_storage(settings.minio)):
+        problems.append(problem)
+    if basics.codename in RELEASES and (problem := another_database(settings, RELEASES[basics.codename])):
+        problems.append(problem)
     if basics.codename in RELEASES and (problem := foreign(settings, RELEASES[basics.codename])):
         problems.append(problem)
     if problems:

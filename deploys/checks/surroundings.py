@@ -130,7 +130,7 @@ def _addresses(settings: HostSettings, found: SurroundingsState) -> Iterator[str
             f"{service} would listen on {address}, which is none of its own addresses ({_own(found)}): set `address` "
             "in the inventory to the one by which the other hosts reach it"
         )
-    shown = settings.tls.addresses if settings.tls and settings.tls.source == "self-signed" else ()
+    shown = settings.tls.names_addresses if settings.tls and settings.tls.source == "self-signed" else ()
     for address in shown:
         if address not in bound and not found.owns(address):
             saying.once(

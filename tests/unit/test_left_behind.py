@@ -137,6 +137,8 @@ def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: A
     checks = [f"deploys.checks.{name}" for name in ("foreign", "left_files", "surroundings")]
     for module in ("operations.connection", "operations.clock", *checks):
         monkeypatch.setattr(f"{module}.host", host)
+    monkeypatch.setattr(preflight, "another_database", lambda *_: "")  # tests/unit/test_identity.py
+    monkeypatch.setattr(preflight, "left_jobs", lambda *_: "")
     preflight.preflight(settings)
     return host
 
