@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from facts.files import leftover_path
 from operations import files, scratch
-from operations.within import ENTER
 from tests.unit.attacker import UID, Attacker, attacker
 from tests.unit.converge import apply
 
@@ -36,6 +34,11 @@ def _sub(foe: Attacker) -> Path:
     return path
 
 
+def _file(path: Path) -> str:
+    path.touch()
+    return str(path)
+
+
 def _record(foe: Attacker) -> str:
     return str(foe.folder.parent / "notes/record")
 
@@ -50,8 +53,8 @@ WORK: dict[str, Callable[[Attacker], Any]] = {
     "directory, deep": lambda foe: apply(files.directory, path=f"{_sub(foe)}/y/z", **_OF),
     "link": lambda foe: apply(files.link, path=f"{foe.folder}/x", target="y"),
     "link, deep": lambda foe: apply(files.link, path=f"{_sub(foe)}/secret", target="y"),
-    "absent": lambda foe: ((foe.folder / "x").touch(), apply(files.absent, path=f"{foe.folder}/x")),
-    "absent, deep": lambda foe: ((_sub(foe) / "secret").touch(), apply(files.absent, path=f"{foe.folder}/sub/secret")),
+    "absent": lambda foe: apply(files.absent, path=_file(foe.folder / "x")),
+    "absent, deep": lambda foe: apply(files.absent, path=_file(_sub(foe) / "secret")),
     "scratch": lambda foe: apply(scratch.folders, paths=[f"{foe.folder}/x"], record=_record(foe), **_OF),
     "scratch, deep": lambda foe: apply(scratch.folders, paths=[f"{_sub(foe)}/x"], record=_record(foe), **_OF),
     "scratch, gone": lambda foe: (

@@ -18,7 +18,7 @@ from tests.lab.harness.portal_host import NAME, PortalHost
 pytestmark = pytest.mark.portal("ckan")
 
 PROGRAM = "ckan-worker"
-LOG = f"/var/log/ckan/{PROGRAM}.log"
+LOG = f"/var/log/ckan-programs/{PROGRAM}.log"
 COUNT = ("sh", "-c", "pgrep -fc '[j]obs worker default'; [ $? -le 1 ]")
 # All that supervisor knows of, or 3 where one does not run; and what is described to it.
 THERE = ("sh", "-ec", "supervisorctl status || [ $? = 3 ]; ls /etc/supervisor/conf.d")
