@@ -20,7 +20,8 @@ ENVIRONMENT = "/usr/lib/ckan/default"
 CONFIGURATION = "/etc/ckan/default"
 INI = INI_PATH
 WSGI = f"{CONFIGURATION}/wsgi.py"
-LOGS = "/var/log/ckan"
+LOGS = "/var/log/ckan-programs"  # root's: supervisor opens what is in it as root
+OWN_LOGS = "/var/log/ckan"  # as CKAN's package and `dcor inspect` have it: what CKAN itself writes
 _DEB = "python-ckan"
 _DEB_FILE = f"/var/cache/ckan-deploy/{_DEB}.deb"
 _TOKEN = f"{CONFIGURATION}/sysadmin-token"
@@ -83,7 +84,8 @@ def ckan(
     apt.packages(name="Install what CKAN's packages need", packages=[*_PACKAGES, release.libmagic_package])
     for folder in ("/etc/ckan", CONFIGURATION):
         files.directory(name=f"Make {folder}", path=folder)
-    files.directory(name=f"Make {LOGS}", path=LOGS, owner="www-data", group="adm")
+    files.directory(name=f"Make {LOGS}", path=LOGS, group="adm", mode=0o750)
+    files.directory(name=f"Make {OWN_LOGS}", path=OWN_LOGS, owner="www-data", group="adm")
     # CKAN itself makes these two when it needs them; `dcor inspect` wants them to be there.
     of_dcor = (f"{settings.storage}/resources", f"{settings.storage}/storage") if dcor else ()
     for folder in ("/var/lib/ckan", settings.storage, *of_dcor, settings.webassets_path):
@@ -132,7 +134,11 @@ def ckan(
         dest="/etc/profile.d/ckan.sh",
         text=render("ckan/profile.sh.j2", ini=INI),
     )
-    files.install(name="Rotate CKAN's logs", dest="/etc/logrotate.d/ckan", text=render("ckan/logrotate.j2", logs=LOGS))
+    files.install(
+        name="Rotate CKAN's logs",
+        dest="/etc/logrotate.d/ckan",
+        text=render("ckan/logrotate.j2", logs=LOGS, own_logs=OWN_LOGS),
+    )
 
     ckan_operations.database(
         name="Apply CKAN's pending migrations",

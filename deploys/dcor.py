@@ -7,15 +7,32 @@ from __future__ import annotations
 
 from pyinfra.api.deploy import deploy
 
-from deploys.ckan import ENVIRONMENT, INI
+from deploys.ckan import ENVIRONMENT, INI, OWN_LOGS
 from operations import files, s3, scratch
-from operations.text import render
+from operations.text import Text, render
 from settings.ckan import CkanSettings
 from settings.dcor import DcorSettings
 
 _COMMAND = "/usr/bin/dcor"
 # Which folders of scratch files there are, so that they go when there are others, or none.
 _SCRATCH = "/var/lib/ckan-deploy/dcor/scratch"
+
+
+def command(settings: DcorSettings, ckan: CkanSettings) -> Text:
+    """Text of the command dcor, which knows the folders of CKAN's account."""
+    whole = (OWN_LOGS, f"{ckan.storage}/storage")
+    return render(
+        "dcor/dcor.py.j2",
+        environment=ENVIRONMENT,
+        ini=INI,
+        variables=ckan.program_variables,
+        folders=(
+            *("/var/lib/ckan", ckan.storage, f"{ckan.storage}/resources", ckan.webassets_path),
+            *(settings.scratch_path, *settings.scratch_folders),
+            *whole,
+        ),
+        whole=whole,
+    )
 
 
 @deploy("DCOR")
@@ -33,7 +50,7 @@ def dcor(settings: DcorSettings, ckan: CkanSettings) -> None:
     files.install(
         name="Install the command dcor",
         dest=_COMMAND,
-        text=render("dcor/dcor.sh.j2", environment=ENVIRONMENT, ini=INI, variables=ckan.program_variables),
+        text=command(settings, ckan),
         mode=0o755,
     )
 

@@ -33,10 +33,10 @@ def redis(settings: RedisSettings) -> None:
         text=render(
             "redis/redis.conf.j2",
             settings,
-            private=True,  # it has a password when another host uses Redis
+            private=True,
             # A host without IPv6 has no ::1; "-" makes that no error.
             bind=" ".join("-::1" if address == "::1" else address for address in settings.bind),
-            password=None if settings.password is None else _quoted(settings.password),
+            password=_password(settings.password),
         ),
         owner="redis",
         group="redis",
@@ -45,7 +45,7 @@ def redis(settings: RedisSettings) -> None:
     service.follow(name="Run Redis with its newest configuration", unit="redis-server.service", reads=["/etc/redis"])
 
 
-def _quoted(secret: HiddenValue) -> HiddenValue:
-    """Return SECRET as one quoted word of redis.conf."""
+def _password(secret: HiddenValue) -> HiddenValue:
+    """Return the rule that gives a user the password SECRET, as one quoted word of redis.conf."""
     word = secret.unmask().replace("\\", "\\\\").replace('"', '\\"')
-    return HiddenValue(f'"{word}"')  # type: ignore[no-untyped-call]
+    return HiddenValue(f'">{word}"')  # type: ignore[no-untyped-call]

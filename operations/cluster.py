@@ -10,17 +10,20 @@ from pyinfra.api import OperationError, StringCommand, operation
 from facts.cluster import CONFIGURATION, Clusters, making_stamp
 from operations import foresight
 from operations.files import script
+from operations.within import ENTER
 
 # A half that a killed run left goes: no server ever ran from it, so nobody's data is in it. pg_createcluster drops a
 # folder with data when it cannot adopt it: it is never called for one.
-_MAKE = r"""
+_MAKE = (
+    ENTER
+    + r"""
 set -e; umask 022; export LC_ALL=C.UTF-8
 cluster=$1 port=$2 stamp=$3 conf=$4/$1; version=${1%/*} name=${1#*/}
 data=$(pg_conftool -s /etc/postgresql-common/createcluster.conf show data_directory 2>/dev/null || :)
 data=$(printf %s "${data:-/var/lib/postgresql/%v/%c}" | sed "s/%v/$version/g; s/%c/$name/g")
 if [ -e "$stamp" ] && [ ! -e "$data/postmaster.opts" ]; then
-  [ ! -d "$data" ] || find "$data" -mindepth 1 -delete
-  rm -rf -- "$conf"
+  [ ! -d "$data" ] || (enter "$data"; find . -mindepth 1 -delete)
+  [ ! -d "$4/$version" ] || (enter "$4/$version"; rm -rf -- "./$name")
 fi
 if [ -n "$(ls -A "$data" 2>/dev/null)" ]; then
   echo "$data holds files, but there is no $conf/postgresql.conf: put that back, or move $data away" >&2; exit 1
@@ -30,14 +33,24 @@ pg_createcluster --quiet --user postgres --port "$port" --locale C.UTF-8 --encod
   --pgoption add_include_dir=conf.d "$version" "$name" >&2
 sync -f "$conf/postgresql.conf"; rm -f "$stamp"
 """
-_INCLUDE = r"""
+)
+# Its folder is the account's who runs it.
+_INCLUDE = (
+    ENTER
+    + r"""
 set -e; umask 022
-folder=${1%/*}/conf.d; mkdir -p "$folder"; chown --reference="$1" "$folder"
-grep -q "^[[:space:]]*include_dir[[:space:]=]*'\{0,1\}\($folder\|conf\.d\)'\{0,1\}" "$1" || {
-  rm -f "$1.new"; cp -p "$1" "$1.new"; printf "\ninclude_dir = 'conf.d'\n" >> "$1.new"
-  sync "$1.new"; mv -fT "$1.new" "$1"
+name=${1##*/}; folder=${1%/*}/conf.d; enter "${1%/*}"; owner=$(stat -c %u:%g .)
+[ -d ./conf.d ] || mkdir ./conf.d
+(into conf.d; chown "$owner" .)
+stage .include.ckan-deploy
+dd iflag=nofollow status=none if="../$name" of=file
+grep -q "^[[:space:]]*include_dir[[:space:]=]*'\{0,1\}\($folder\|conf\.d\)'\{0,1\}" file || {
+  printf "\ninclude_dir = 'conf.d'\n" >> file
+  chown "$owner" file; chmod "$(stat -c %a "../$name")" file; sync file; mv -fT file "../$name"
 }
+cd -P ..; rm -rf ./.include.ckan-deploy
 """
+)
 
 
 @operation()

@@ -17,12 +17,13 @@ from facts.stdin import REST
 from operations import announce, foresight
 from operations.kept import KEEP
 from operations.text import Text
+from operations.within import ENTER
 
 # For the shell scripts that rename a file into place: a folder there ($1) is moved aside, to a name beside that of the
 # successor ($2), unless it is empty.
 ASIDE = r"""
 aside() {
-  if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv "$1" "$2.aside.$(date +%s)"; fi
+  if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null || mv -T "$1" "$2.aside.$(date +%s)"; fi
 }
 """
 
@@ -34,47 +35,72 @@ say_if_full() { # say_if_full FOLDER
 }
 """
 
-# The successor is built beside the target under a fixed name (so that a killed run's leftover is found again),
-# readable by nobody else until owner and mode are right, and renamed over it: a reader sees the old file or the
-# new one. A folder that stands in the way is moved aside, never deleted with what is in it. What a kill left at
-# "$new.old" is the file from before a check that never ended: it is put back, and the check is made again.
+# The successor is built beside the target in a folder of root's alone, under a fixed name (so that a killed run's
+# leftover is found again), and renamed over it: a reader sees the old file or the new one, and nobody can put anything
+# in the way (operations/within.py). A folder that stands in the way is moved aside, never deleted with what is in it.
+# What a kill left at "$new.old" is the file from before a check that never ended: it is put back, and the check is made
+# again.
 _INSTALL = (
     ASIDE
+    + ENTER
     + KEEP
     + r"""
 set -e; umask 077
-dest=$1; new=$2; owner=$3; mode=$4; check=$5
-rm -f "$new"; set -C; cat > "$new"; set +C
-chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
-aside "$dest" "$new"
-if [ -e "$new.old" ] || [ -L "$new.old" ]; then mv -fT "$new.old" "$dest"; fi
+dest=$1; name=${1##*/}; new=${2##*/}; owner=$3; mode=$4; check=$5
+enter "${dest%/*}"; stage "$new"
+cat > file
+chown "$owner" file; chmod "$mode" file; sync file
+aside "../$name" "../$new"
+if [ -e "../$new.old" ] || [ -L "../$new.old" ]; then mv -fT "../$new.old" "../$name"; fi
 keep "$dest"
-if [ -n "$check" ] && { [ -e "$dest" ] || [ -L "$dest" ]; }; then ln -P "$dest" "$new.old"; fi
-written "$dest" "$new"; mv -fT "$new" "$dest"
+if [ -n "$check" ] && { [ -e "../$name" ] || [ -L "../$name" ]; }; then ln -PT "../$name" "../$new.old"; fi
+written "$dest" file; mv -fT file "../$name"
+cd -P ..; rm -rf "./$new"
 if [ -n "$check" ] && ! sh -c "$check" >&2; then
-  if [ -e "$new.old" ] || [ -L "$new.old" ]; then written "$dest" "$new.old"; mv -fT "$new.old" "$dest"
-  else forgotten "$dest"; rm -f "$dest"; fi
+  if [ -e "./$new.old" ] || [ -L "./$new.old" ]; then written "$dest" "./$new.old"; mv -fT "./$new.old" "./$name"
+  else forgotten "$dest"; rm -f "./$name"; fi
   echo "$dest was refused by '$check'; the file that was there before is back" >&2; exit 1
 fi
-rm -f "$new.old"
+rm -f "./$new.old"
 """
 )
 
 _LINK = (
     ASIDE
+    + ENTER
     + KEEP
-    + r"""set -e; aside "$1" "$3"
-rm -f "$3.old"; ln -sfn "$2" "$3"; keep "$1"; written "$1" "$3"; mv -fT "$3" "$1"
+    + r"""
+set -e; name=${1##*/}; new=${3##*/}
+enter "${1%/*}"; stage "$new"
+aside "../$name" "../$new"
+ln -s -- "$2" link; keep "$1"; written "$1" link; mv -fT link "../$name"
+cd -P ..; rm -rf "./$new" "./$new.old"
 """
 )
 _ABSENT = (
-    KEEP
-    + r"""set -e
-rm -f "$2" "$2.old"
-if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; else keep "$1"; rm -f "$1"; forgotten "$1"; fi
+    ENTER
+    + KEEP
+    + r"""
+set -e; name=${1##*/}; new=${2##*/}
+[ -d "${1%/*}/" ] || exit 0
+enter "${1%/*}"
+rm -rf "./$new" "./$new.old"
+if [ -d "./$name" ] && [ ! -L "./$name" ]; then rmdir "./$name"; else keep "$1"; rm -f "./$name"; forgotten "$1"; fi
 """
 )
-_LOG = ASIDE + 'set -e; umask 077; aside "$1" "$4"; [ -e "$1" ] || : > "$1"; chown "$2" "$1"; chmod "$3" "$1"'
+_DIRECTORY = (
+    ENTER
+    + r"""
+set -e; umask 022; name=${1##*/}
+enter "${1%/*}" make
+if { [ -e "./$name" ] || [ -L "./$name" ]; } && { [ ! -d "./$name" ] || [ -L "./$name" ]; }; then
+  mv -T "./$name" "./${4##*/}.aside.$(date +%s)"
+fi
+[ -d "./$name" ] || mkdir -m 0700 "./$name"
+into "$name"; chown "$2" .; chmod "$3" .
+"""
+)
+_READ = ENTER + 'set -e; enter "${1%/*}"; exec dd iflag=nofollow status=none if="./${1##*/}"'
 
 
 def script(body: str, *arguments: object, stdin: str | None = None) -> StringCommand:
@@ -133,28 +159,7 @@ def directory(
         host.noop(f"{path} is as wanted")
         return
     foresight.will_touch(path)
-    yield script(
-        r"""set -e
-if { [ -e "$1" ] || [ -L "$1" ]; } && { [ ! -d "$1" ] || [ -L "$1" ]; }; then mv "$1" "$4.aside.$(date +%s)"; fi
-umask 022; mkdir -p "$(dirname "$1")"; [ -d "$1" ] || mkdir -m 0700 "$1"; chown "$2" "$1"; chmod "$3" "$1"
-""",
-        path, f"{owner}:{group}", f"{mode:o}", leftover_path(path),
-    )  # fmt: skip
-
-
-@operation()
-def log(path: str, owner: str, group: str, mode: int = 0o644) -> Generator[StringCommand, None, None]:
-    """Have a file of this owner and mode that others write; what is in it is left alone.
-
-    + path: absolute path; its folder must exist when the operation runs
-    """
-    managed = managed_as(path, owner, group)
-    current = managed.state and replace(managed.state, sha256=None)
-    if current == FileState("regular file", mode, owner, group, None, None):
-        host.noop(f"{path} is there")
-        return
-    foresight.will_touch(path)
-    yield script(_LOG, path, f"{owner}:{group}", f"{mode:o}", leftover_path(path))
+    yield script(_DIRECTORY, path, f"{owner}:{group}", f"{mode:o}", leftover_path(path))
 
 
 @operation()
@@ -212,7 +217,7 @@ def _show_diff(dest: str, current: FileState | None, wanted: FileState, text: Te
     if current is not None and current.kind == "regular file":
         arguments: dict[str, Any] = dict(host.current_op_global_arguments or {})
         connector = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
-        _, output = host.run_shell_command(StringCommand("cat", QuoteString(dest)), **connector)
+        _, output = host.run_shell_command(script(_READ, dest), **connector)
         old = output.stdout_lines
     for line in text.diff(old):
         logger.info("    %s", line)

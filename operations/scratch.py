@@ -11,10 +11,12 @@ from facts.files import FileState
 from facts.scratch import Recorded
 from operations import foresight
 from operations.files import ASIDE, managed_as, script
+from operations.within import ENTER
 
 # The record is written before folders are made and after former ones are removed, so that a killed run loses none.
 _FOLDERS = (
     ASIDE
+    + ENTER
     + r"""
 set -e; umask 022
 note() { sed '/^$/d' | sort -u > "$record.new"; aside "$record" "$record.new"; mv -fT "$record.new" "$record"; }
@@ -24,12 +26,16 @@ former=$(cat "$record" 2>/dev/null || :)
 { printf '%s\n' "$former"; for path; do printf '%s\n' "$path"; done; } | note
 printf '%s\n' "$former" | while IFS= read -r path; do
   keep=; for wanted; do [ "$path" != "$wanted" ] || keep=yes; done
-  [ -n "$keep" ] || case $path in /?*) rm -rf --one-file-system -- "$path";; esac
+  [ -n "$keep" ] || [ ! -d "${path%/*}/" ] || case $path in
+    /?*) (enter "${path%/*}"; rm -rf --one-file-system -- "./${path##*/}");;
+  esac
 done
-for path; do
-  if [ -L "$path" ] || { [ -e "$path" ] && [ ! -d "$path" ]; }; then rm -f -- "$path"; fi
-  mkdir -p "$path"; chown "$owner:$group" "$path"; chmod 0755 "$path"
-done
+for path; do (
+  enter "${path%/*}" make; name=${path##*/}
+  if [ -L "./$name" ] || { [ -e "./$name" ] && [ ! -d "./$name" ]; }; then rm -f "./$name"; fi
+  [ -d "./$name" ] || mkdir -m 0700 "./$name"
+  into "$name"; chown "$owner:$group" .; chmod 0755 .
+) || exit; done
 if [ $# = 0 ]; then rm -f "$record"; rmdir "$(dirname "$record")" 2>/dev/null || :; exit; fi
 for path; do printf '%s\n' "$path"; done | note
 """

@@ -47,7 +47,7 @@ for tree in "$@"; do rm -rf -- "$tree"; rmdir -- "$(dirname "$tree")" 2>/dev/nul
 rm -rf -- "$mark"
 """
 )
-_WITHOUT = KEEP + 'set -e; keep "$1"; rm -f "$1" "$2" "$2.old"; forgotten "$1"; systemctl daemon-reload'
+_WITHOUT = KEEP + 'set -e; keep "$1"; rm -rf "$2" "$2.old"; rm -f "$1"; forgotten "$1"; systemctl daemon-reload'
 _ENABLE = 'systemctl enable --quiet -- "$1"'
 # Files go last, so that a killed run is made up for; a unit that fails to stop is an error, and stays.
 _UNITS_ABSENT = (

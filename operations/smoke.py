@@ -21,7 +21,7 @@ from pyinfra_adapter import told
 STATUS = "/api/3/action/status_show"
 SEARCH = "/api/3/action/package_search?rows=0"
 _NGINX_LOG = "/var/log/nginx/error.log"
-_CKAN_LOG = "/var/log/ckan/ckan-uwsgi.log"
+_CKAN_LOG = "/var/log/ckan-programs/ckan-uwsgi.log"
 _CANNOT_CONNECT, _TOO_SLOW, _CERTIFICATE = (6, 7), 28, (35, 51, 58, 60, 77)  # curl's exit statuses
 
 

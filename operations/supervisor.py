@@ -34,8 +34,8 @@ def program(
     + command: absolute command line; ``%`` is doubled for supervisor
     + user: who runs it
     + environment: variables for it
-    + logs: folder, which exists, of its log ``PROGRAM.log``: both outputs; logrotate cuts it, not supervisor, which
-      would make it root's own (``dcor inspect`` wants it to be CKAN's)
+    + logs: folder, which exists, of its log ``PROGRAM.log``: both outputs. Supervisor opens it as root, also through a
+      link: so nobody but root can write to the folder. Logrotate cuts it, not supervisor
     + processes: how many of it run; ``absent`` is for none
     + startsecs: seconds that it must run to count as started
     + stopwaitsecs: seconds that it has to end before it is killed
@@ -59,10 +59,7 @@ autorestart=true
 startsecs={startsecs}
 stopwaitsecs={stopwaitsecs}
 """
-    # Of an operation that changes something pyinfra prepares no more than the first command: what others must foresee
-    # comes first.
     yield from files.install._inner(dest=configuration_path(program), text=text)
-    yield from files.log._inner(path=f"{logs}/{program}.log", owner="www-data", group="adm")
 
 
 @operation()

@@ -8,6 +8,7 @@ from facts.supervisor import CONNECT
 # A worker's job is a process in a session of its own: when supervisor kills a worker that took too long, the job lives
 # on without it, with the code that is about to be replaced. So what belonged to the programs is ended, too.
 _STOP = """
+import shutil
 from xmlrpc.client import Fault
 def since(pid):
     with open("/proc/%d/stat" % pid) as file:
@@ -92,7 +93,9 @@ ABSENT = (
     + """
 program, paths = sys.argv[1], sys.argv[2:]
 for path in paths:
-    if os.path.lexists(path):
+    if os.path.isdir(path) and not os.path.islink(path):  # in which a killed run built the file
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
         os.remove(path)
 try:
     s = supervisor()

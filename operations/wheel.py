@@ -10,12 +10,14 @@ from pyinfra.api import StringCommand, operation
 from facts.files import FileState, leftover_path
 from operations import foresight
 from operations.files import ASIDE, managed_as, script
+from operations.within import ENTER
 
 _MEMBER = (
     ASIDE
+    + ENTER
     + r"""
 set -e
-path=$1; dest=$2; new=$3; sha256=$4; owner=$5; mode=$6
+path=$1; folder=${2%/*}; name=${2##*/}; new=${3##*/}; sha256=$4; owner=$5; mode=$6
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cat > "$work/lock"
 python3 -m venv "$work/pip"
@@ -23,9 +25,11 @@ python3 -m venv "$work/pip"
   --only-binary :all: -r "$work/lock" -d "$work/wheel"
 python3 -m zipfile -e "$work"/wheel/*.whl "$work/content"
 printf '%s  %s\n' "$sha256" "$work/content/$path" | sha256sum --check --quiet
-rm -f "$new"; cp "$work/content/$path" "$new"
-chown "$owner" "$new"; chmod "$mode" "$new"; sync "$new"
-aside "$dest" "$new"; mv -fT "$new" "$dest"
+enter "$folder"; stage "$new"
+cp "$work/content/$path" file
+chown "$owner" file; chmod "$mode" file; sync file
+aside "../$name" "../$new"; mv -fT file "../$name"
+cd -P ..; rm -rf "./$new"
 """
 )
 

@@ -182,9 +182,7 @@ class CkanSettings(Component):
     database_password: Secret = derived("The role's password", "PostgreSQL's", "postgresql_password")
     redis_host: str = derived("Where Redis is", _HOST, "address groups")
     redis_port: int = derived("Its port", "Redis's", "redis_port")
-    redis_password: Secret | None = derived(
-        "Its password", "Redis's, where that has a host of its own", "redis_password groups"
-    )
+    redis_password: Secret = derived("The password of CKAN's user there", "Redis's", "redis_password")
     solr_url: str = derived(
         "URL of CKAN's core", "made of Solr's address, port and core", "solr_bind solr_port solr_core"
     )

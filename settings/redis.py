@@ -24,8 +24,8 @@ class RedisSettings(Component):
     bind: tuple[str, ...] = derived(
         "Addresses to listen on", "loopback, and the host's address where the portal is another host", "address groups"
     )
-    password: Secret | None = secret(
-        "Required of clients; needed only when other hosts use it",
+    password: Secret = secret(
+        "Of Redis' only user, ckan: who can put jobs into its queues has them run as CKAN's account",
         rotation="The next run restarts Redis with the new password (it keeps its data), then writes ckan.ini and "
         "restarts CKAN. In between CKAN gets no answer from Redis: background jobs cannot be queued, and pages may "
         "fail, for the time of the run's steps between them and of one start of CKAN.",

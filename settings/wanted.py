@@ -72,8 +72,8 @@ def _needed(values: Values) -> Iterator[tuple[str, str]]:
     """Yield each secret that is needed, as far as that can be told, and the host that it is for."""
 
     def is_needed(name: str) -> bool:
-        if name in ("redis_password", "minio_tls_key") and not _apart(values, name):
-            return False  # on loopback the one needs none; the other shows the portal's certificate there
+        if name == "minio_tls_key" and values.host_of(name) == values.host_of("portal_fqdn"):
+            return False  # it shows the portal's certificate there
         if name.startswith(("minio_", "object_storage_")):  # of the one kind, or of the other
             is_ours = bool(values.members("object_storage"))
             return values["portal_flavour"] == "dcor" and is_ours == name.startswith("minio_")
@@ -96,8 +96,3 @@ def _needed(values: Values) -> Iterator[tuple[str, str]]:
                 yield name, values.host_of(name)
         except Unknown:  # the groups are wrong
             continue
-
-
-def _apart(values: Values, name: str) -> bool:
-    """Whether the component of NAME has a host of its own. Raises ``Unknown``."""
-    return values.host_of(name) != values.host_of("portal_fqdn")

@@ -12,7 +12,6 @@ import json
 import os
 import pwd
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,9 +38,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ckan-deploy-tests-", ignore_cleanup_errors=True) as name:
         work = Path(name)
         ini = _configure(work, options, database)
-        shutil.chown(work, USER, USER)
-        for path in work.iterdir():
-            shutil.chown(path, USER, USER)
+        account = pwd.getpwnam(USER)
+        for path in (*work.iterdir(), work):  # the folder last: from then on CKAN may lay links in it
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
         _postgres("dropdb", "--if-exists", "--force", database)
         _postgres("createdb", "--owner", url.username or "", "--encoding", "UTF8", "--template", "template0", database)
         try:

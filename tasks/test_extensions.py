@@ -30,7 +30,7 @@ _PROGRAM = Path(__file__).with_name("extension_tests_host.py")
 _APART = r"""
 set -e; mount -t tmpfs tmpfs /mnt; mkdir /mnt/new /mnt/work
 { cat /etc/hosts; echo "127.0.0.1 test.ckan.net"; } > /mnt/hosts; mount --bind /mnt/hosts /etc/hosts
-mount -t overlay overlay -o "lowerdir=$1,upperdir=/mnt/new,workdir=/mnt/work" "$1"; chown -R www-data "$1"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=/mnt/new,workdir=/mnt/work" "$1"; chown -hR www-data "$1"
 exec python3 - "$@"
 """
 

@@ -41,7 +41,8 @@ def _ckan(**given: object) -> CkanSettings:
         "redis_port": 6379,
         "solr_url": "http://127.0.0.1:8983/solr/ckan",
         "solr_schema": "0" * 64,
-        **{name: None for name in ("api_token_secret", "smtp_password", "sysadmin_password", "redis_password")},
+        **{name: None for name in ("api_token_secret", "smtp_password", "sysadmin_password")},
+        "redis_password": secret,
         **given,
     }
     return CkanSettings(**values)
@@ -84,7 +85,7 @@ def test_a_warning_while_ckan_starts_does_not_end_it(email_to: str, tmp_path: Pa
 def test_ipv6_addresses_stand_in_brackets_in_urls() -> None:
     options = _ini(database_host="2001:db8::1", redis_host="2001:db8::2", redis_password=Secret("r3dis1"))["app:main"]
     assert options["sqlalchemy.url"] == "postgresql://ckan:s3cret@[2001:db8::1]:5432/ckan"
-    assert options["ckan.redis.url"] == "redis://:r3dis1@[2001:db8::2]:6379/0"
+    assert options["ckan.redis.url"] == "redis://ckan:r3dis1@[2001:db8::2]:6379/0"
     solr = SolrSettings(bind="2001:db8::3", clients=(), schema_requirement="ckan", schema_sha256="0" * 64)
     assert urlsplit(solr.url).hostname == "2001:db8::3"
 

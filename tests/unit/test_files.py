@@ -128,7 +128,7 @@ def test_a_killed_install_leaves_the_old_file_or_the_new_one(
     dest.write_text("old\n")
     before = dest.stat().st_ino
     # As much as was sent when the connection broke, or all of it; and then the power is cut.
-    kill = {"mv": 'case $2 in *.ckan-deploy) kill -9 "$PPID";; esac'}.get(command, 'kill -9 "$PPID"')
+    kill = {"mv": 'case $2 in file) kill -9 "$PPID";; esac'}.get(command, 'kill -9 "$PPID"')
     shim(shims, command, {"cat": "head -c 5"}.get(command, '"$REAL" "$@"') + f"; {kill}")
     outcome = apply(files.install, dest=str(dest), text=TEXT, mode=0o640, **owner)
     (shims / command).unlink()
@@ -138,9 +138,10 @@ def test_a_killed_install_leaves_the_old_file_or_the_new_one(
     else:
         assert (dest.read_text(), mode(dest)) == (TEXT, 0o640)
     rest = Path(leftover_path(str(dest)))
+    assert mode(rest) == 0o700, "others may look at what is being written"
     if command in ("cat", "chown"):
-        assert mode(rest) == 0o600, "what is written is readable by others before it has its mode"
-    assert changed(files.install, dest=str(dest), text=TEXT, mode=0o640, **owner) == (command != "mv")
+        assert mode(rest / "file") == 0o600, "what is written is readable by others before it has its mode"
+    assert changed(files.install, dest=str(dest), text=TEXT, mode=0o640, **owner)
     assert (dest.read_text(), mode(dest)) == (TEXT, 0o640)
     assert not rest.exists()
 

@@ -119,20 +119,21 @@ def test_the_whole_way(desk: Desk) -> None:
         "ckan_smtp_password",
         "ckan_sysadmin_password",
         "postgresql_password",
+        "redis_password",
     ]
-    assert out.count("missing in inventory/secrets/production.toml: ") == 4
+    assert out.count("missing in inventory/secrets/production.toml: ") == 5
     out, err = desk.ok("generate")
-    made = "ckan_secret_key, ckan_sysadmin_password, postgresql_password"
+    made = "ckan_secret_key, ckan_sysadmin_password, postgresql_password, redis_password"
     assert f"Made, in inventory/secrets/production.toml: {made}." in err
     assert "To be given by a person: the secret ckan_smtp_password is missing" in err
     assert "set inventory/production.py ckan_smtp_password`" in err and out == ""
     assert "Added ckan_smtp_password" in desk.ok("set", "ckan_smtp_password", text=VALUE)[1]
-    desk.ok("set", "redis_password", text=VALUE)
+    desk.ok("set", "ckan_api_token_secret", text=VALUE)
     before = desk.files()
     assert desk.ok("generate")[1] == "No secret is missing.\n"
     assert desk.files() == before
     out, err = desk.ok("list")
-    assert [line.split("  ")[-1].strip() for line in out.splitlines()] == ["there"] * 4 + [
+    assert sorted(line.split("  ")[-1].strip() for line in out.splitlines()) == ["there"] * 5 + [
         "there, but nothing needs it"
     ]
     assert err == "" and VALUE not in out
@@ -598,7 +599,12 @@ def test_a_run_at_a_terminal_asks(local: Desk) -> None:
     assert status == 0, said
     assert "RESOLVED *MASKED*" in said and OTHER not in said
     kept = Vault(local.folder, "here").contents().sealed
-    assert sorted(kept) == [Place("ckan_secret_key"), Place("ckan_smtp_password"), Place("postgresql_password")]
+    assert sorted(kept) == [
+        Place("ckan_secret_key"),
+        Place("ckan_smtp_password"),
+        Place("postgresql_password"),
+        Place("redis_password"),
+    ]
     unasked = ["pyinfra", "-y", "inventory/here.py", "deploy.py"]
     (local.folder / "here.toml").rename(local.folder / "away")
     status, said = converse(unasked, [], cwd=local.checkout, env=local.env)

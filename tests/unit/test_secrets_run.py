@@ -132,7 +132,7 @@ def test_a_file_that_is_damaged_is_one_problem(store: SecretStore) -> None:
 def test_nothing_is_opened_before_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     locked = operator(tmp_path / "keys", passphrase=PASSPHRASE)
     store = new_store(tmp_path, locked)
-    store.vault.set({Place(name): Secret(name) for name in (NAME, "ckan_secret_key")})
+    store.vault.set({Place(name): Secret(name) for name in (NAME, "ckan_secret_key", "redis_password")})
     person = Person(monkeypatch, [PASSPHRASE], [])
     assert store.origin(NAME) and store.has(NAME)
     outline = Outline.of(store, lambda outline: resolve(sources(), outline))
@@ -179,9 +179,15 @@ def test_what_an_inventory_needs(store: SecretStore) -> None:
         return [p.name for p in Outline.of(store, lambda o: resolve(sources(groups, data), o)).missing_places]
 
     mail = {"ckan_smtp_user": "u", "ckan_sysadmin": "admin", "ckan_sysadmin_email": "a@example.org"}
-    assert needed(ONE) == ["ckan_secret_key", NAME]
+    assert needed(ONE) == ["ckan_secret_key", NAME, "redis_password"]
     assert needed(SPLIT) == ["ckan_secret_key", NAME, "redis_password"]
-    assert needed(ONE, **mail) == ["ckan_secret_key", "ckan_smtp_password", "ckan_sysadmin_password", NAME]
+    assert needed(ONE, **mail) == [
+        "ckan_secret_key",
+        "ckan_smtp_password",
+        "ckan_sysadmin_password",
+        NAME,
+        "redis_password",
+    ]
     outline = Outline.of(store, lambda o: resolve(sources(ONE, {"redis_port": 0}), o))
     assert any("redis_port = 0" in line for line in outline.wrong_settings)
 
@@ -261,7 +267,7 @@ def test_a_person_is_asked_for_what_is_missing(keep: bool, store: SecretStore, m
     ):
         assert words in asked
     kept = {place.name for place in store.vault.contents().sealed}
-    assert kept == {"ckan_secret_key", NAME} | ({"ckan_smtp_password"} if keep else set())
+    assert kept == {"ckan_secret_key", NAME, "redis_password"} | ({"ckan_smtp_password"} if keep else set())
     again = SecretStore(store.vault.folder, "production", identities=store.vault.identities)
     Person(monkeypatch, ["typed again", "typed again"], [False])
     assert run(again).secret_key.unmask() == ckan.secret_key.unmask()
@@ -272,7 +278,7 @@ def test_what_cannot_be_kept_is_used_all_the_same(
     store: SecretStore, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """Somebody became a recipient since: who typed a long value is not to type it again for that."""
-    store.vault.set({Place(name): Secret(f"{name}-x") for name in (NAME, "ckan_secret_key")})
+    store.vault.set({Place(name): Secret(f"{name}-x") for name in (NAME, "ckan_secret_key", "redis_password")})
     with store.vault.recipients_path.open("a") as file:
         file.write(f"{operator(store.vault.folder / 'keys', 'bob').line}\n")
     person = Person(monkeypatch, ["smtp-s3cret", "smtp-s3cret"], [])
@@ -298,11 +304,11 @@ def test_what_cannot_be_kept_is_used_all_the_same(
 def test_a_person_who_gives_nothing_stops_the_run(
     answers: list[str], agrees: list[bool], says: str, store: SecretStore, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    made = {NAME, "ckan_secret_key"} if agrees == [True] else set()
+    made = {NAME, "ckan_secret_key", "redis_password"} if agrees == [True] else set()
     Person(monkeypatch, answers, agrees)
     with pytest.raises(SettingsError) as caught:
         run(store)
-    missing = {NAME, "ckan_secret_key", "ckan_smtp_password"} - made
+    missing = {NAME, "ckan_secret_key", "redis_password", "ckan_smtp_password"} - made
     assert {line.split()[2] for line in caught.value.problems} == missing
     assert says in capsys.readouterr().err
     assert {place.name for place in store.vault.contents().sealed} == made
@@ -313,7 +319,7 @@ def test_nobody_is_asked_without_a_terminal(store: SecretStore, monkeypatch: pyt
     monkeypatch.setattr(terminal, "there", lambda: False)
     with pytest.raises(SettingsError) as caught:
         run(store)
-    assert person.asked == [] and len(caught.value.problems) == 3
+    assert person.asked == [] and len(caught.value.problems) == 4
 
 
 def test_nobody_is_asked_while_the_settings_are_wrong(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +329,7 @@ def test_nobody_is_asked_while_the_settings_are_wrong(store: SecretStore, monkey
     ask(store, lambda outline: resolve(hosts, outline))
     with pytest.raises(SettingsError) as caught:
         resolve(hosts, store)
-    assert person.asked == [] and len(caught.value.problems) == 4
+    assert person.asked == [] and len(caught.value.problems) == 5
 
 
 def test_nobody_is_asked_who_said_yes_to_all(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +339,7 @@ def test_nobody_is_asked_who_said_yes_to_all(store: SecretStore, monkeypatch: py
         context.params = {"yes": True}
         with pytest.raises(SettingsError) as caught:
             run(store)
-    assert person.asked == [] and len(caught.value.problems) == 3
+    assert person.asked == [] and len(caught.value.problems) == 4
 
 
 def test_nobody_is_asked_when_the_file_is_damaged(store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:

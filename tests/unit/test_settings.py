@@ -75,11 +75,12 @@ def test_one_host_listens_on_loopback_only(store: SecretStore) -> None:
     host = resolve(sources(), store)["data"]
     assert host.postgresql and host.redis and host.solr and host.ckan and host.uwsgi and host.tls and host.nginx
     assert (host.postgresql.bind, host.postgresql.clients) == (("127.0.0.1",), ())
-    assert (host.redis.bind, host.redis.clients, host.redis.password) == (("127.0.0.1",), (), None)
+    assert (host.redis.bind, host.redis.clients) == (("127.0.0.1",), ())
     assert (host.solr.bind, host.solr.clients) == ("127.0.0.1", ())
     assert host.ckan.solr_url == "http://127.0.0.1:8983/solr/ckan"
-    assert (host.ckan.database_host, host.ckan.redis_host, host.ckan.redis_password) == ("127.0.0.1", "127.0.0.1", None)
+    assert (host.ckan.database_host, host.ckan.redis_host) == ("127.0.0.1", "127.0.0.1")
     assert host.ckan.database_password is host.postgresql.password
+    assert host.ckan.redis_password is host.redis.password  # on loopback, too, where every account of the host gets
     assert host.uwsgi.local_services == ("postgresql", "redis", "solr")
     assert host.nginx.upstream == "127.0.0.1:8080"
     assert host.nginx.certificate_path == host.tls.certificate_path
@@ -93,7 +94,6 @@ def test_split_services_listen_for_the_portal(store: SecretStore) -> None:
     assert database.postgresql.bind == ("127.0.0.1", "192.0.2.21")
     assert database.postgresql.clients == cache.redis.clients == search.solr.clients == ("192.0.2.20",)
     assert cache.redis.bind == ("127.0.0.1", "192.0.2.22")
-    assert cache.redis.password is not None
     assert portal.ckan.redis_password is cache.redis.password
     assert search.solr.bind == "192.0.2.23"
     assert portal.ckan.solr_url == "http://192.0.2.23:8983/solr/ckan"
@@ -109,7 +109,6 @@ def test_split_services_listen_for_the_portal(store: SecretStore) -> None:
 def test_one_service_elsewhere(store: SecretStore) -> None:
     found = resolve(sources({**ONE, "postgresql": ["database"]}), store)
     assert found["data"].uwsgi and found["data"].uwsgi.local_services == ("redis", "solr")
-    assert found["data"].redis and found["data"].redis.password is None
 
 
 def test_each_host_has_its_own_base(store: SecretStore) -> None:

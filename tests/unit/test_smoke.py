@@ -52,17 +52,21 @@ def test_a_hidden_version_is_no_trouble_where_none_is_wanted() -> None:
     [
         ({"code": 7, "status": 0, "error": "refused"}, {}, "refuses connections (refused): nginx does not run; see /v"),
         ({"code": 60, "status": 0, "error": "self-signed"}, {}, "shows another certificate than it should"),
-        ({"code": 28, "status": 0, "error": "timed out"}, {}, "does not answer (timed out); see /var/log/ckan/ckan-uw"),
+        (
+            {"code": 28, "status": 0, "error": "timed out"},
+            {},
+            "does not answer (timed out); see /var/log/ckan-programs/",
+        ),
         ({"code": 52, "status": 0, "error": "Empty"}, {}, "no whole answer (curl 52: Empty); see /var/log/nginx/error"),
         (
             {"status": 502, "body": "<html>"},
             {},
-            "HTTP 502: nginx runs, but uWSGI does not answer it; see /var/log/ckan",
+            "HTTP 502: nginx runs, but uWSGI does not answer it; see /var/log/ckan-programs",
         ),
         (
             {"status": 500, "body": "<html>"},
             {},
-            "answers HTTP 500, not CKAN's status; see /var/log/ckan/",
+            "answers HTTP 500, not CKAN's status; see /var/log/ckan-programs/",
         ),
         ({"status": 200, "body": "<html>"}, {}, "answers HTTP 200, not CKAN's status"),
         ({"body": '{"success": false, "result": {}}'}, {}, "not CKAN's status"),

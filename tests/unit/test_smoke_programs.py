@@ -35,7 +35,9 @@ def run(*looks: list[str], stage: StateStage = StateStage.Execute, timeout: floa
 
     host.run_shell_command = shell
     with ctx_state.use(state), ctx_host.use(host):
-        commands = list(smoke.programs._inner(programs=["one"], logs="/var/log/ckan", timeout=timeout, poll=0.01))
+        commands = list(
+            smoke.programs._inner(programs=["one"], logs="/var/log/ckan-programs", timeout=timeout, poll=0.01)
+        )
     return commands, host.noop_description or "", len(asked)
 
 
@@ -58,9 +60,9 @@ def test_those_that_start_are_waited_for() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (output("RUNNING", "BACKOFF"), "one: one-00 is RUNNING, one-01 is BACKOFF, see /var/log/ckan/one.log"),
+        (output("RUNNING", "BACKOFF"), "one: one-00 is RUNNING, one-01 is BACKOFF, see /var/log/ckan-programs/one.log"),
         (output("STARTING"), "one: one-00 is STARTING"),
-        (output("RUNNING", program="other"), "one: not there, see /var/log/ckan/one.log"),
+        (output("RUNNING", program="other"), "one: not there, see /var/log/ckan-programs/one.log"),
     ],
 )
 def test_what_never_runs_is_said(said: list[str], words: str) -> None:

@@ -19,7 +19,7 @@ from tests.lab.harness.portal_host import FQDN, NAME, PortalHost
 
 pytestmark = [pytest.mark.guarantee("takeover"), pytest.mark.portal("ckan")]
 
-LOG = "/var/log/ckan/ckan-worker.log"
+LOG = "/var/log/ckan-programs/ckan-worker.log"
 CERTIFICATE = f"/etc/ssl/certs/{FQDN}.cert"
 # The settings of docs/takeover.md, for this portal.
 KEPT: dict[str, Any] = {

@@ -122,6 +122,12 @@ def test_dcor_inspect_has_nothing_to_do(converged: PortalHost) -> None:
     said = converged.run("dcor", "inspect", "--assume-yes")
     assert "No changes made." in said, said
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    for path in ("/var/log/ckan/x.log", "/data/ckan/storage/x"):  # else root would give /etc/shadow away
+        converged.run("runuser", "-u", "www-data", "--", "ln", "-s", "/etc/shadow", path)
+        refused = inside.run(NAME, ["dcor", "inspect", "--assume-yes"], check=False)
+        converged.run("rm", path)
+        assert refused.returncode == 1 and f"lead to: '{path}'; see who laid them" in refused.stderr, refused
+    assert oracle.difference(before, oracle.snapshot(NAME)) == []
     assert "Module dcor-control" in converged.run("dcor", "status").replace("_", "-")  # it asks the object storage, too
 
 

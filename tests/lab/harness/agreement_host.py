@@ -127,10 +127,11 @@ def redis() -> list[str]:
     with open("/etc/redis/redis.conf") as file:
         wanted = dict(re.findall(r"^(port|maxmemory|maxmemory-policy|appendonly) +(\S+)", file.read(), re.M))
     with open("/etc/redis/redis.conf") as file:
-        password = re.search(r'^requirepass +"?([^"\s]+)', file.read(), re.M)
-    os.environ["REDISCLI_AUTH"] = password[1] if password else ""
+        password = re.search(r'^user (ckan) on ">([^"]+)"', file.read(), re.M)
+    assert password, "Redis has no user with a password"
+    os.environ["REDISCLI_AUTH"] = password[2]
     # With -e an answer that is an error is a failure.
-    lines = run("redis-cli", "-e", "-p", wanted["port"], "config", "get", "*").splitlines()
+    lines = run("redis-cli", "-e", "--user", password[1], "-p", wanted["port"], "config", "get", "*").splitlines()
     found = dict(zip(lines[::2], lines[1::2], strict=True))
     units = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
     if size := re.fullmatch(r"(\d+)([kmg]b)", wanted["maxmemory"]):

@@ -10,8 +10,10 @@ from tests.lab.harness.portal_host import NAME
 
 # Enqueues time.sleep, or a wait for a file, for the worker of the default queue, or asks for the state of such a job.
 _SLEEP = """
-import sys, redis, rq
-r = redis.Redis()
+import configparser, sys, redis, rq
+parser = configparser.RawConfigParser(strict=False)
+parser.read("/etc/ckan/default/ckan.ini")
+r = redis.Redis.from_url(parser.get("app:main", "ckan.redis.url").replace("%%", "%"))
 queue = rq.Queue("ckan:default:default", connection=r)
 if sys.argv[1] == "begin":
     print(queue.enqueue("time.sleep", float(sys.argv[2])).id)

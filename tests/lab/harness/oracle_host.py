@@ -220,11 +220,12 @@ def curl(url: str) -> str:
 def redis() -> dict[str, str]:
     with open("/etc/redis/redis.conf") as file:
         text = file.read()
-    password = re.search(r"^requirepass +(\S+)", text, re.M)
+    password = re.search(r'^user (ckan) on ">([^"]+)"', text, re.M)
     port = re.search(r"^port +(\d+)", text, re.M)
-    os.environ["REDISCLI_AUTH"] = password.group(1) if password else ""
+    os.environ["REDISCLI_AUTH"] = password.group(2) if password else ""
+    user = ("--user", password.group(1)) if password else ()
     # With -e an answer that is an error is a failure. Each process has an order of its own.
-    command = ("redis-cli", "-e", "-p", port.group(1) if port else "6379", "config", "get", "*")
+    command = ("redis-cli", "-e", *user, "-p", port.group(1) if port else "6379", "config", "get", "*")
     lines = run(*command, patience=PATIENCE).splitlines()
     found = dict(zip(lines[::2], lines[1::2], strict=True))
     assert "maxmemory" in found, lines

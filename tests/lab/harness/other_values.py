@@ -132,6 +132,7 @@ STOPS: dict[str, Any] = {"base_minimum_memory": 99999999, "base_minimum_space": 
 # From the secret store; another value comes from the environment.
 SECRETS = (
     "postgresql_password",
+    "redis_password",
     "ckan_secret_key",
     "ckan_api_token_secret",
     "ckan_sysadmin_password",
@@ -139,8 +140,6 @@ SECRETS = (
     "patching_smtp_password",
     "tls_key",
 )
-# Of Redis on a host of its own: test_split.
-ELSEWHERE = ("redis_password",)
 # CKAN out of its package: test_deb.
 PACKAGE = ("ckan_source", "ckan_deb_url", "ckan_deb_sha256")
 # What only a DCOR portal has; where the inventory has MinIO, and where the object storage is an external one.

@@ -59,7 +59,7 @@ def batches(data: Mapping[str, Any]) -> list[Step]:
                 **of("base", "patching", "firewall", "postgresql", "redis", leave=("patching_enabled",)),
                 **{name: data[name] for name in (*provided, "ckan_sysadmin_token", "ckan_database_leave_behind")},
             },
-            ("postgresql_password", "patching_smtp_password", "tls_key"),
+            ("postgresql_password", "redis_password", "patching_smtp_password", "tls_key"),
         ),
         Step(
             "Solr, CKAN, uWSGI, workers, scheduled jobs; an older CKAN, with an extension; no patching",

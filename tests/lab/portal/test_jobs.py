@@ -18,7 +18,7 @@ from tests.lab.harness.portal_host import NAME, PortalHost
 pytestmark = pytest.mark.portal("ckan")
 
 PROGRAM = "ckan-worker"
-LOG = f"/var/log/ckan/{PROGRAM}.log"
+LOG = f"/var/log/ckan-programs/{PROGRAM}.log"
 COUNT = ("sh", "-c", "pgrep -fc '[j]obs worker default'; [ $? -le 1 ]")
 # All that supervisor knows of, or 3 where one does not run; and what is described to it.
 THERE = ("sh", "-ec", "supervisorctl status || [ $? = 3 ]; ls /etc/supervisor/conf.d")
@@ -56,6 +56,34 @@ def test_a_job_is_done(running: PortalHost) -> None:
     assert 'queue "default"' in running.run("ckan", "jobs", "test")
     until(lambda: "A test job" in running.run("cat", LOG), "the job is done")
     assert "no pending jobs" in running.run("ckan", "jobs", "list")
+
+
+def test_ckans_account_lays_links_in_vain(running: PortalHost) -> None:
+    """Supervisor opens logs as root at each start of a program; a run goes through the folders of that account."""
+    as_ckan = ("runuser", "-u", "www-data", "--", "sh", "-c")
+    victim, lay = "/root/victim", 'ln -sfn /root/victim "$1"'
+    running.run("install", "-m", "600", "/dev/null", victim)
+    before = running.run("stat", "-c", "%u %a %s", victim)
+    laid = ["/var/log/ckan/ckan-worker.log", "/var/log/ckan/ckan-uwsgi.log", "/var/lib/ckan/x"]
+    try:
+        for path in laid:
+            running.run(*as_ckan, f"rm -f {path}; {lay}", "sh", path)
+        refused = inside.run(NAME, [*as_ckan, lay, "sh", LOG], check=False)
+        assert refused.returncode and "Permission denied" in refused.stderr
+        pids = workers()
+        running.run("supervisorctl", "restart", f"{PROGRAM}:*")
+        until(lambda: bool(workers() - pids), "the worker was started again")
+        running.run("logrotate", "--force", "/etc/logrotate.d/ckan")
+        assert deploy.apply() == {}
+        assert running.run("stat", "-c", "%u %a %s", victim) == before
+    finally:
+        running.run("rm", "-f", victim, *laid)
+
+
+def test_nobody_queues_a_job_without_the_password(running: PortalHost) -> None:
+    """Jobs are pickles: who can write to the queue runs what they want as CKAN's account."""
+    command = ["runuser", "-u", "nobody", "--", "redis-cli", "lpush", "rq:queue:ckan:default:default", "x"]
+    assert "NOAUTH" in inside.run(NAME, command, check=False).stdout
 
 
 def test_a_killed_worker_comes_back(running: PortalHost) -> None:

@@ -113,7 +113,7 @@ def _opens_postgresql(scene: Scene, secrets: dict[str, str]) -> bool:
 def _opens_redis(scene: Scene, secrets: dict[str, str]) -> bool:
     place = scene.places["redis"]
     command = ["redis-cli", "-h", state.host(place).address]
-    said = inside.run(place, command, text=f"AUTH {secrets['redis_password']}\nPING\n", check=False).stdout
+    said = inside.run(place, command, text=f"AUTH ckan {secrets['redis_password']}\nPING\n", check=False).stdout
     assert "PONG" in said or "WRONGPASS" in said, said
     return "PONG" in said
 
