@@ -302,6 +302,10 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     assert not any("2 of 2," in line for line in screen(terminal.said)), screen(terminal.said)
     done = pyinfra(folder, "-y")
     assert "of 2," not in done.stderr
+    (tmp_path / "b").unlink()
+    terminal = Terminal(folder, "-y", env=environment(TERM="xterm", PYINFRA_PROGRESS="off"))
+    assert terminal.end() == 0
+    assert "of 2," not in terminal.said
 
 
 @pytest.mark.parametrize("options", [(), ("-v",), ("--json",)])
