@@ -128,7 +128,10 @@ def test_json_is_as_it_was(folder: Path) -> None:
 def test_other_commands_are_as_they_were(folder: Path) -> None:
     (folder / "inventory/production.py").write_text('portal = ["@local"]\n')
     done = pyinfra(folder, "--dry", "--yes")
-    assert (done.returncode, done.stdout) == (1, "") and "--dry shows what would change, -y changes it" in done.stderr
+    assert (done.returncode, done.stdout) == (
+        1,
+        "",
+    ) and "--> error: --dry shows what would change, -y changes it" in done.stderr
     assert pyinfra(folder, "--dry", "--json", PYINFRA_YES="1").returncode == 1
 
 
