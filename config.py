@@ -24,7 +24,7 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 gevent.hub.Hub.NOT_ERROR = (*gevent.hub.Hub.NOT_ERROR, PyinfraError)
 
 masking.install()
+said.install()
 verdict.install(program("pyinfra"))
 reach.install(places)
-said.install()
 check()

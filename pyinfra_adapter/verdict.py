@@ -6,27 +6,25 @@ In place of pyinfra's tables of everything that there is. ``-v`` has pyinfra's o
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-import gevent.select
 from pyinfra.api import Host, State
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 from pyinfra_cli import cli
 
-from pyinfra_adapter import interrupt, plan, shown, told
+from pyinfra_adapter import interrupt, plan, prompt, shown, told
 from pyinfra_adapter.failure import MOST, Failure, next_step
 from pyinfra_adapter.progress import Progress
 from pyinfra_adapter.quiet import Quiet
+from pyinfra_adapter.remark import Click
 from pyinfra_adapter.shown import Lines
 from pyinfra_adapter.watch import Watch
 
-_NOTE = "Detected changes may not include"  # how pyinfra begins a remark that is not true of a plan that is exact
 _ITS_OWN = ("No hosts remaining!", "Over ")  # how sentences of pyinfra begin that say no reason
 _LOUD = ("verbosity", "debug", "debug_all", "debug_facts", "debug_operations")
 
@@ -65,6 +63,7 @@ class Verdict:
         self.began = time.monotonic()
         self.watch: Watch | None = None
         self.progress = Progress(self._where)
+        self.wanted = os.environ.get("PYINFRA_PROGRESS") != "off"
         self.quiet = Quiet(self.progress.clear, self._failing)
         self._shown: dict[tuple[str, str], list[str]] = {}  # what the plan said of operations
 
@@ -72,14 +71,15 @@ class Verdict:
         """Take the place of pyinfra's own output."""
         os.environ["PYINFRA_PROGRESS"] = "off"  # pyinfra's own line
         self.quiet.install()
-        cli.click = _Click()
+        cli.click = Click()
         self._run_ops, self._handle = cli.run_ops, cli._handle_commands
         cli.run_ops, cli._handle_commands = self.run, self.prepare
         cli.print_meta, cli.print_results, cli._do_confirm = self.plan, self.results, self.confirm
 
     def prepare(self, state: State, *arguments: Any, **options: Any) -> Any:
         """Prepare the operations, as pyinfra does."""
-        self.progress.start()
+        if self.wanted:
+            self.progress.start()
         try:
             return self._handle(state, *arguments, **options)
         except PyinfraError as error:
@@ -106,7 +106,7 @@ class Verdict:
             self.lines.question("Press Enter to make it so, Ctrl-C to leave everything as it is: ")
         else:
             self.lines.question(f"{message} Press Enter to go on without them, Ctrl-C to stop: ")
-        answer = _typed()
+        answer = prompt.typed()
         if answer != "\n":
             self.lines.problem("nothing more is changed" if self.watch else "nothing was changed")
         return answer == "\n"
@@ -115,7 +115,8 @@ class Verdict:
         """Run the operations, as pyinfra does; say why when that fails."""
         self.watch = Watch(state, self._done, grouped=not serial and not no_wait)
         state.add_callback_handler(self.watch)  # type: ignore[no-untyped-call]
-        self.progress.start()
+        if self.wanted:
+            self.progress.start()
         try:
             self._run_ops(state, serial=serial, no_wait=no_wait)
         except PyinfraError as error:
@@ -209,23 +210,3 @@ class Verdict:
         elapsed = shown.clock(time.monotonic() - self.began)
         hosts = len(state.inventory.get_active_hosts())
         return f"    looking at {shown.number(hosts, 'host')}: {len(state.op_meta)} operations, {elapsed}"
-
-
-def _typed() -> str:
-    """Return what is typed at the terminal; connections are kept alive meanwhile. Empty: nobody is there any more."""
-    if sys.stdin.isatty():
-        gevent.select.select([sys.stdin], [], [])
-    return sys.stdin.readline()
-
-
-class _Click:
-    """What pyinfra's command line takes for click: without the remark that a plan may not be complete."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(click, name)
-
-    @staticmethod
-    def echo(message: Any = None, **options: Any) -> None:
-        """Print MESSAGE, unless it is that remark."""
-        if _NOTE not in str(message):
-            click.echo(message, **options)

@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.operation import OperationMeta
 from pyinfra_cli import cli, log, main, prints
 
-from pyinfra_adapter import quiet, verdict, watch
+from pyinfra_adapter import quiet, remark, verdict, watch
 from tests.unit.converge import new_state
 
 MAIN = inspect.getsource(cli._main)
@@ -41,8 +41,8 @@ def test_pyinfra_calls_what_is_replaced_by_its_name_in_the_module() -> None:
 
 
 def test_the_plan_is_printed_before_the_remark_and_not_with_y() -> None:
-    assert MAIN.count(verdict._NOTE) == 1
-    assert MAIN.index("if yes:\n            logger.info") < MAIN.index("print_meta(state)") < MAIN.index(verdict._NOTE)
+    assert MAIN.count(remark.REMARK) == 1
+    assert MAIN.index("if yes:\n            logger.info") < MAIN.index("print_meta(state)") < MAIN.index(remark.REMARK)
 
 
 def test_the_configuration_is_read_before_anything_else_is_printed() -> None:

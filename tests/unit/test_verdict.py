@@ -128,7 +128,10 @@ def test_json_is_as_it_was(folder: Path) -> None:
 def test_other_commands_are_as_they_were(folder: Path) -> None:
     (folder / "inventory/production.py").write_text('portal = ["@local"]\n')
     done = pyinfra(folder, "--dry", "--yes")
-    assert (done.returncode, done.stdout) == (1, "") and "--dry shows what would change, -y changes it" in done.stderr
+    assert (done.returncode, done.stdout) == (
+        1,
+        "",
+    ) and "--> error: --dry shows what would change, -y changes it" in done.stderr
     assert pyinfra(folder, "--dry", "--json", PYINFRA_YES="1").returncode == 1
 
 
@@ -302,6 +305,10 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     assert not any("2 of 2," in line for line in screen(terminal.said)), screen(terminal.said)
     done = pyinfra(folder, "-y")
     assert "of 2," not in done.stderr
+    (tmp_path / "b").unlink()
+    terminal = Terminal(folder, "-y", env=environment(TERM="xterm", PYINFRA_PROGRESS="off"))
+    assert terminal.end() == 0
+    assert "of 2," not in terminal.said
 
 
 @pytest.mark.parametrize("options", [(), ("-v",), ("--json",)])
