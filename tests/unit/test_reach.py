@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit import programs, sshd
+from tests.unit.spoken import Terminal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Run = Callable[..., tuple[int, list[str]]]
@@ -169,6 +170,32 @@ def test_a_host_where_no_command_can_be_run(
     with sshd.serve(tmp_path / "host", **{**noise, **host}) as server:
         status, said = run(server.data, option)
     assert status == 1 and says in said[0], said
+
+
+# The password is "secret".
+SHADOW = (
+    "root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n"
+    "deploy:$6$dqo5yuZonwRcn/lA$V44atyPpfqC3g6cDcBggkirPoyRJKX2Y9DpsoPWEl3YqxNuDr34eyjfK7gqO9G5E/4G9Y5Mz3sWDsGnn1G4YN0"
+    ":19000:0:99999:7:::\n"
+)
+
+
+@pytest.mark.parametrize(("password", "status"), [("secret", 0), ("wrong", 1)])
+@pytest.mark.parametrize("shell", ["/bin/bash", "/usr/bin/fish"])
+def test_at_a_terminal_sudo_s_password_is_asked_for(
+    run: Run, tmp_path: Path, shell: str, password: str, status: int
+) -> None:
+    etc = {"shadow": SHADOW, "hosts": "127.0.0.1 localhost\n", "resolv.conf": ""}
+    with sshd.serve(tmp_path / "host", shell=shell, sudoers="deploy ALL=(ALL) ALL\n", etc=etc) as server:
+        run(server.data, "-y")  # the files
+        checkout = tmp_path / "checkout"
+        (checkout / "change.py").rename(checkout / "work.py")
+        terminal = Terminal(checkout, "-y", hosts="here.py")
+        terminal.until("sudo password: ")
+        terminal.type(f"{password}\n")
+        assert terminal.end() == status, terminal.said
+    assert "Traceback" not in terminal.said and password not in terminal.said
+    assert ("sudo did not take the password; run again" in terminal.said) == bool(status), terminal.said
 
 
 CONFIG = "Host 127.0.0.1\n  ConnectTimeout 9\nMatch localnetwork 192.0.2.0/24\n  HostName 192.0.2.1\n"
