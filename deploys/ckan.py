@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from deploys.object_storage import use
-from operations import apt, ckan_sysadmin, deb, download, files, python
+from operations import apt, ckan_identity, ckan_sysadmin, deb, download, files, python
 from operations import ckan as ckan_operations
 from operations.text import Text, render
 from settings.ckan import INI_PATH, CkanSettings
@@ -167,6 +167,7 @@ def ckan(
         location=location,
         seconds=settings.reindex_seconds,
     )
+    ckan_identity.recorded(name="Note which database CKAN has", path=ENVIRONMENT, ini=INI, location=location)
 
 
 def _environment_of_deb(settings: CkanSettings, release: Release, packages: str, look: str) -> None:

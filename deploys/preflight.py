@@ -8,6 +8,7 @@ from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
 from deploys.checks.foreign import foreign
+from deploys.checks.identity import another_database
 from deploys.checks.left_files import left_files
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
@@ -22,7 +23,7 @@ def preflight(settings: HostSettings) -> Release:
     """Return the host's release.
 
     Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, space, a
-    database that would be left behind.
+    database that would be left behind, or is another one than it was.
     """
     connection.adjust()
     clock.say_if_off()
@@ -67,6 +68,8 @@ def preflight(settings: HostSettings) -> Release:
     if settings.ckan and (problem := _left_behind(settings.ckan)):
         problems.append(problem)
     problems += left_files(settings)
+    if basics.codename in RELEASES and (problem := another_database(settings, RELEASES[basics.codename])):
+        problems.append(problem)
     if basics.codename in RELEASES and (problem := foreign(settings, RELEASES[basics.codename])):
         problems.append(problem)
     if problems:

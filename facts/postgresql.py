@@ -18,21 +18,26 @@ ask() {
     psql -XAtqw -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$1" -d postgres
 }
 """
+# The system identifier of the cluster in a folder: initdb makes it, and it stays for the cluster's life. It is the
+# first number in pg_control, which is there whether or not the server runs.
+SYSTEM = r"""
+system_of() { od -An -t u8 -N 8 "$1/global/pg_control" 2>/dev/null | tr -d ' '; }
+"""
 
-# A stamp counts while the cluster is there whose data folder it names, and is older than it (PG_VERSION is written
-# once; a time in the future tells nothing). Where the port is about to change, that cluster still answers on the one in
-# its postmaster.pid.
+# A stamp counts while the cluster is there whose data folder and system identifier it has; a stamp of an earlier
+# ckan-deploy has no identifier, and is renewed. Where the port is about to change, that cluster still answers on the
+# one in its postmaster.pid.
 _SCRIPT = (
     PSQL
+    + SYSTEM
     + r"""
 query() {
   answer=$(printf '%s\n' "$sql" | ask "$1" 2>&1) && printf '%s %s\n' "$2" "$(printf '%s\n' "$answer" | tail -n 1)"
 }
 sql=$3 data=
 if [ "$(LC_ALL=C stat -c '%a %u %F' "$2" 2>/dev/null)" = "644 $(id -u) regular file" ]; then
-  data=$(cat "$2")
-  made=$data/PG_VERSION
-  if [ "$2" -nt "$made" ] && [ -e "$made" ] || [ -n "$(find "$made" -newermt now 2>/dev/null)" ]; then echo stamped; fi
+  data=$(sed -n 1p "$2") system=$(sed -n 2p "$2")
+  if [ "$(wc -l < "$2")" = 2 ] && [ -n "$system" ] && [ "$(system_of "$data")" = "$system" ]; then echo stamped; fi
 fi
 query "$1" answer && exit
 printf 'error %s\n' "$(printf '%s\n' "$answer" | head -n 1)"
@@ -110,7 +115,10 @@ class DatabaseState:
 
 
 def stamp_path(kind: str, name: str) -> str:
-    """Path of the file that says that the "role" or "database" NAME was set up; it holds the cluster's data folder."""
+    """Path of the file that says that the "role" or "database" NAME was set up.
+
+    Its lines are the cluster's data folder and its system identifier.
+    """
     return f"/var/lib/ckan-deploy/postgresql/{kind}.{quote(name, safe='')}"
 
 

@@ -11,6 +11,7 @@ from pyinfra.api import OperationError, StringCommand, operation
 from facts.ckan import Database, DatabaseState
 from facts.ckan_index import COMPARE, Index
 from operations import foresight, stamps
+from operations.ckan_identity import becomes_another, becomes_empty
 from operations.files import script
 
 _UPGRADE_STAMP = f"{stamps.FOLDER}/upgrade"
@@ -85,7 +86,7 @@ def database(
     key = sha256("\n".join((lock, location, *plugins)).encode()).hexdigest()
     current = host.get_fact(Database, path=path, ini=ini, stamp=_UPGRADE_STAMP, plugins=tuple(plugins))
     must_reach(current, location)
-    if current.stamp == key and not current.pending and not current.missing:
+    if current.stamp == key and not current.pending and not current.missing and not becomes_empty():
         host.noop("no migration is pending")
         return
     foresight.will_touch(_UPGRADE_STAMP)
@@ -115,7 +116,7 @@ def search_index(
     current = host.get_fact(Index, path=path, ini=ini, url=url, site=site, stamp=_INDEX_STAMP, wait=wait)
     if not current.known and not foresight.preparing():
         raise OperationError(f"Solr at {url} does not answer {host.name}; see `journalctl -u solr` there")
-    if current.stamp == key and not current.missing and not current.surplus:
+    if current.stamp == key and not current.missing and not current.surplus and not becomes_another(path, ini):
         if current.refused:
             logger.warning(
                 f"{host.print_prefix}{current.refused} datasets could not be indexed; see `ckan search-index check`"

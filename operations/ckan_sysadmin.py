@@ -14,6 +14,7 @@ from facts.ckan import Database
 from facts.files import FileState, Managed
 from operations import foresight, stamps
 from operations.ckan import must_reach
+from operations.ckan_identity import becomes_empty
 from operations.files import script
 
 # Through CKAN's own functions, since its command line would show the password in argv. The token is written by the
@@ -102,7 +103,7 @@ def sysadmin(
     if current.user not in ("", "active"):
         token = ""  # it would be of no use
     settled = not token or (signed_with == signed and _is_private(token, digest))
-    there = bool(current.user) if current.reachable else not current.missing
+    there = (bool(current.user) if current.reachable else not current.missing) and not becomes_empty()
     rotated = made_for == location and was_given != given
     unused = bool(digest) and not token and current.user in ("", "active")
     if made_for == location and there and not rotated and settled and not unused:

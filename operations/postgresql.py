@@ -24,7 +24,7 @@ _ATTRIBUTES = (
     "VALID UNTIL 'infinity'",
 )
 
-# The SQL comes on standard input and ends by showing the data folder, which goes into the stamp ($2).
+# The SQL comes on standard input and ends by showing the cluster's data folder and identifier, for the stamp ($2).
 _RUN = (
     "set -e; umask 022"
     + PSQL
@@ -34,6 +34,7 @@ data=$(ask "$1")
 mkdir -p "$(dirname "$2")"; rm -f "$2.new"; printf '%s\n' "$data" > "$2.new"; aside "$2" "$2.new"; mv -fT "$2.new" "$2"
 """
 )
+_WHICH = "SHOW data_directory; SELECT system_identifier FROM pg_control_system();"
 # Verifiers belong neither into the server's log nor into psql's excerpt of a statement that failed.
 _QUIET = """\\set VERBOSITY terse
 SET log_statement = none; SET log_min_duration_statement = -1; SET log_min_error_statement = panic;
@@ -142,4 +143,4 @@ def _run(port: int, kind: str, name: str, sql: str) -> StringCommand:
     """Note and build the command that runs SQL and leaves the stamp."""
     stamp = stamp_path(kind, name)
     foresight.will_touch(stamp)
-    return script(_RUN, port, stamp, stdin=f"{sql}\nSHOW data_directory;\n")
+    return script(_RUN, port, stamp, stdin=f"{sql}\n{_WHICH}\n")

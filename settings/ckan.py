@@ -103,9 +103,9 @@ class CkanSettings(Component):
     database_leave_behind: str = configured(
         "",
         "Former database, to leave it behind although the new one does not hold its data",
-        allowed="host:port/name, or empty",
+        allowed="what the refused run names: host:port/name, the number of a cluster or number/name; or empty",
         example="127.0.0.1:5432/ckan_default",
-        pattern=r"^(\S+:[0-9]+/\S+)?$",
+        pattern=r"^(\S+:[0-9]+/\S+|[0-9]+(/\S+)?|/\S+)?$",
     )
     reindex_seconds: int = configured(
         3600, "Longest time that a rebuild of the search index may take", unit="seconds", ge=1

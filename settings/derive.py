@@ -63,6 +63,7 @@ class Derivation:
             password=self.secrets.get("postgresql_password"),
             bind=binds["postgresql"],
             clients=users["postgresql"],
+            leave_behind=str(values["ckan_database_leave_behind"]),
             tests=develop.enabled,
         )
         redis = self.build(

@@ -47,6 +47,9 @@ class PostgresqlSettings(Component):
     clients: tuple[str, ...] = derived(
         "Addresses of the other hosts that use it", "the portal's address where that is another host", "address groups"
     )
+    leave_behind: str = derived(
+        "Former cluster or database that is left behind", "the one that is named", "ckan_database_leave_behind"
+    )
     tests: bool = derived(
         "Whether CKAN's role may use a database of DCOR's tests, too", "so on a development host", "develop_enabled"
     )

@@ -60,7 +60,12 @@ SEAMS: dict[str, dict[str, Any]] = {
         "operations.certificate._now": lambda: NOW,
         "operations.files.REST": (),
     },
-    "cluster": {"facts.cluster._SCRIPT": "SCRIPT"},
+    "cluster": {
+        "facts.cluster._SCRIPT": "SCRIPT",
+        "facts.cluster._RECORD": "SCRIPT",
+        "facts.cluster._HELD": "SCRIPT",
+    },
+    "ckan_identity": {"facts.ckan_identity._RUN": "SCRIPT", "facts.ckan_identity._IDENTITY": "CODE"},
     "http": {"facts.http._SCRIPT": "SCRIPT"},
     "postgresql": {
         "facts.postgresql._SCRIPT": "SCRIPT",

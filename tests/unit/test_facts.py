@@ -11,6 +11,7 @@ from pyinfra.api import FactBase
 from facts.apt import AptState
 from facts.ckan import CkanVersion, DatabaseState
 from facts.ckan_data import HoldingsState
+from facts.ckan_identity import IdentityState
 from facts.ckan_index import IndexState
 from facts.clock import ClockState
 from facts.cluster import ClustersState
@@ -45,8 +46,11 @@ DEFAULTS: dict[str, object] = {
     "ckan.Version": CkanVersion(),
     "ckan_data.Holdings": HoldingsState(),
     "ckan_data.Location": "",
+    "ckan_identity.Identity": IdentityState(),
     "ckan_index.Index": IndexState(),
     "cluster.Clusters": ClustersState(),
+    "cluster.Held": None,
+    "cluster.Recorded": None,
     "deb.Deb": DebState(),
     "download.Checksum": None,
     "foreign.Foreign": ForeignState(),

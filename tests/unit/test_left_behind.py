@@ -135,6 +135,7 @@ def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: A
     monkeypatch.setattr(preflight, "host", host)
     for module in ("operations.connection", "operations.clock", "deploys.checks.foreign", "deploys.checks.left_files"):
         monkeypatch.setattr(f"{module}.host", host)
+    monkeypatch.setattr(preflight, "another_database", lambda *_: "")  # tests/unit/test_identity.py
     preflight.preflight(settings)
     return host
 
