@@ -67,6 +67,40 @@ def test_an_unsupported_release_stops_in_preflight(converged: PortalHost) -> Non
     converged.run("sh", "-ec", "rm /root/os-release; mv /root/os-release.link /etc/os-release")
 
 
+RENAMED = """
+supervisorctl stop all >/dev/null
+pg_ctlcluster 15 main stop; pg_renamecluster 15 main old; echo manual > /etc/postgresql/15/old/start.conf
+pg_createcluster 15 main >/dev/null
+"""
+# As docs/upgrading.md has it, and the empty one goes.
+PUT_BACK = """
+systemctl stop postgresql@15-main
+pg_dropcluster 15 main; pg_renamecluster 15 old main; echo auto > /etc/postgresql/15/main/start.conf
+systemctl daemon-reload; systemctl start postgresql@15-main; supervisorctl start all >/dev/null
+"""
+
+
+# What an earlier ckan-deploy noted: the folder, when it was newer than the cluster in it.
+OLD_NOTES = """
+cd /var/lib/ckan-deploy; rm ckan/database
+for note in postgresql/*.ckan_default; do sed 1q $note > note; touch -r $note note; mv note $note; done
+"""
+
+
+def test_a_cluster_made_in_place_of_ckans_stops_in_preflight(converged: PortalHost) -> None:
+    number = converged.run("sh", "-c", "od -An -t u8 -N 8 /var/lib/postgresql/15/main/global/pg_control").strip()
+    for change in (RENAMED, "systemctl start postgresql@15-main", OLD_NOTES):
+        converged.run("sh", "-ec", change)
+        before = oracle.snapshot(NAME)
+        _refused(says=rf"cluster 15/main is number \d+, while that of the last run is 15/old \(number {number}")
+        assert oracle.difference(before, oracle.snapshot(NAME)) == []
+    converged.run("sh", "-ec", PUT_BACK)
+    assert [name.partition(" | ")[2] for name in deploy.plan_and_apply()[NAME]] == [
+        "Set up CKAN's database role", "Set up CKAN's database", "Note which database CKAN has",
+    ]  # fmt: skip
+    converged.wait_until_up()
+
+
 def test_a_site_that_nginx_refuses_is_not_installed(converged: PortalHost, tmp_path: Path) -> None:
     """The old site is back, and served; with the cause removed the next run converges."""
     site = "/etc/nginx/sites-enabled/ckan"
