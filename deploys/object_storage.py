@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyinfra.api.deploy import deploy
 
-from operations import apt, download, files, minio, python, s3, service, trust, users
+from operations import apt, download, files, minio, minio_identity, python, s3, service, trust, users
 from operations.text import render
 from settings.locks import lock
 from settings.minio import CERTIFICATE, KEY, MinioSettings
@@ -80,6 +80,7 @@ def object_storage(settings: MinioSettings, release: Release) -> None:
         key=settings.access_key_id,
         secret=settings.secret_access_key,
     )
+    minio_identity.noted(name="Note which object storage MinIO has", data=settings.data)
     python.former_absent(name="Remove the former environment of MinIO's admin library", path=_LIBRARY)
 
 

@@ -7,9 +7,11 @@ from io import StringIO
 from pyinfra import host
 from pyinfra.api.exceptions import PyinfraError
 
+from deploys.checks.emptied_storage import emptied_storage
 from deploys.checks.foreign import foreign
 from deploys.checks.identity import another_database
 from deploys.checks.left_files import left_files
+from deploys.checks.left_jobs import left_jobs
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics, Scratch, Unmounted
@@ -68,6 +70,10 @@ def preflight(settings: HostSettings) -> Release:
     if settings.ckan and (problem := _left_behind(settings.ckan)):
         problems.append(problem)
     problems += left_files(settings)
+    if settings.ckan and (problem := left_jobs(settings.ckan)):
+        problems.append(problem)
+    if settings.minio and not unmounted.get("minio_mounts") and (problem := emptied_storage(settings.minio)):
+        problems.append(problem)
     if basics.codename in RELEASES and (problem := another_database(settings, RELEASES[basics.codename])):
         problems.append(problem)
     if basics.codename in RELEASES and (problem := foreign(settings, RELEASES[basics.codename])):

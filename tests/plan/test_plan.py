@@ -118,3 +118,26 @@ def test_services_on_other_hosts_come_before_the_portal(tmp_path: Path) -> None:
     for service in ("PostgreSQL", "Redis", "Solr"):
         assert last["Firewall"] < first[service]
         assert last[service] < first["CKAN"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_database_host_that_was_replaced_stops_the_portal(known: bool, tmp_path: Path) -> None:
+    """At its address is a bare host now, which has never heard of CKAN's role."""
+    record = {"location": "192.0.2.21:5432/ckan_default", "system": "7", "database": 16384, "content": "abc"}
+    answers = {
+        "pg_control_system": json.dumps({"recorded": record if known else None, "present": None}),
+        'print("%s:%d/%s"': record["location"],
+    }
+    inventory = fake.fake_inventory(INVENTORIES["production"], tmp_path)
+    text = inventory.read_text()
+    own = "('@fake/data', {'address': '192.0.2.20', 'ssh_hostname': 'data.example.org', 'fake_responses': {"
+    assert own in text
+    inventory.write_text(
+        text.replace(own, f"{own}{', '.join(f'{key!r}: {value!r}' for key, value in answers.items())}, ")
+    )
+    done = fake.run(inventory)
+    assert done.returncode == int(known), done.stderr
+    says = (
+        "has no PostgreSQL cluster 16/main, while the database of the last run at 192.0.2.21:5432/ckan_default was in"
+    )
+    assert (says in done.stderr) == known

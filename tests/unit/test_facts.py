@@ -13,12 +13,14 @@ from facts.ckan import CkanVersion, DatabaseState
 from facts.ckan_data import HoldingsState
 from facts.ckan_identity import IdentityState
 from facts.ckan_index import IndexState
+from facts.ckan_queue import QueueState
 from facts.clock import ClockState
 from facts.cluster import ClustersState
 from facts.deb import DebState
 from facts.files import ManagedState
 from facts.foreign import ForeignState
 from facts.minio import AccessState
+from facts.minio_identity import StorageState
 from facts.nftables import TableState
 from facts.postgresql import DatabaseState as PostgresqlDatabaseState
 from facts.postgresql import RoleState
@@ -48,6 +50,7 @@ DEFAULTS: dict[str, object] = {
     "ckan_data.Location": "",
     "ckan_identity.Identity": IdentityState(),
     "ckan_index.Index": IndexState(),
+    "ckan_queue.Queue": QueueState(),
     "cluster.Clusters": ClustersState(),
     "cluster.Held": None,
     "cluster.Recorded": None,
@@ -65,6 +68,7 @@ DEFAULTS: dict[str, object] = {
     "host.Unmounted": [],
     "http.Answers": (),
     "minio.Access": AccessState(),
+    "minio_identity.Storage": StorageState(),
     "nftables.Table": TableState(),
     "postgresql.Database": PostgresqlDatabaseState(),
     "postgresql.Role": RoleState(),

@@ -136,6 +136,7 @@ def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: A
     for module in ("operations.connection", "operations.clock", "deploys.checks.foreign", "deploys.checks.left_files"):
         monkeypatch.setattr(f"{module}.host", host)
     monkeypatch.setattr(preflight, "another_database", lambda *_: "")  # tests/unit/test_identity.py
+    monkeypatch.setattr(preflight, "left_jobs", lambda *_: "")
     preflight.preflight(settings)
     return host
 

@@ -21,6 +21,7 @@ supervisorctl stop all >/dev/null
 systemctl stop postgresql@15-main; pg_renamecluster 15 main old; echo manual > /etc/postgresql/15/old/start.conf
 pg_createcluster 15 main >/dev/null
 """
+OTHER_JAVA = "update-alternatives --quiet --install /usr/bin/java java /bin/false 9999; systemctl restart solr"
 UPGRADE = """
 export DEBIAN_FRONTEND=noninteractive
 supervisorctl stop all >/dev/null
@@ -69,8 +70,9 @@ def portal(portal_host: PortalHost) -> PortalHost:
 
 
 def test_another_cluster_is_gone_on_with_when_the_former_is_named(portal: PortalHost) -> None:
-    """The plan is exact although CKAN cannot ask the new cluster yet."""
+    """The plan is exact although CKAN cannot ask the new cluster yet. Solr has its own Java, whatever the host's is."""
     number = _number("15/main")
+    _quietly(OTHER_JAVA)
     _quietly(NEW_CLUSTER)
     leave = ("--data", f"ckan_database_leave_behind={number}")
     _refused(rf'or leave it behind with ckan_database_leave_behind = "{number}"')

@@ -25,12 +25,9 @@ FQDN = "portal.test"
 # While a test is being written: keep the hosts that a run deployed for the next one, whatever the product is by then.
 REUSE = bool(os.environ.get("CKAN_DEPLOY_TEST_REUSE"))
 
-# Bare hosts of this release are as some people have them: a locale that does not exist, and another Java chosen.
+# Bare hosts of this release are as some people have them: their locale does not exist.
 UNUSUAL_RELEASE = "bookworm"
-_UNUSUAL = """
-echo 'LANG=xx_XX.UTF-8' > /etc/default/locale
-update-alternatives --quiet --install /usr/bin/java java /bin/false 9999
-"""
+_UNUSUAL = "echo 'LANG=xx_XX.UTF-8' > /etc/default/locale"
 
 
 @dataclass
