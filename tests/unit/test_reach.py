@@ -190,7 +190,7 @@ def test_at_a_terminal_sudo_s_password_is_asked_for(
         run(server.data, "-y")  # the files
         checkout = tmp_path / "checkout"
         (checkout / "change.py").rename(checkout / "work.py")
-        terminal = Terminal(checkout, "-y", hosts="here.py")
+        terminal = Terminal(checkout, "-y", arguments=("here.py", "work.py"))
         terminal.until("sudo password: ")
         terminal.type(f"{password}\n")
         assert terminal.end() == status, terminal.said

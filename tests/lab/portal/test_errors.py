@@ -92,13 +92,13 @@ def test_a_run_says_its_verdict(converged: PortalHost) -> None:
 
 RENAMED = """
 supervisorctl stop all >/dev/null
-pg_ctlcluster 15 main stop; pg_renamecluster 15 main old; echo manual > /etc/postgresql/15/old/start.conf
+pg_ctlcluster 15 main stop; pg_renamecluster 15 main old; sed -i 's/^auto$/manual/' /etc/postgresql/15/old/start.conf
 pg_createcluster 15 main >/dev/null
 """
 # As docs/upgrading.md has it, and the empty one goes.
 PUT_BACK = """
 systemctl stop postgresql@15-main
-pg_dropcluster 15 main; pg_renamecluster 15 old main; echo auto > /etc/postgresql/15/main/start.conf
+pg_dropcluster 15 main; pg_renamecluster 15 old main; sed -i 's/^manual$/auto/' /etc/postgresql/15/main/start.conf
 systemctl daemon-reload; systemctl start postgresql@15-main; supervisorctl start all >/dev/null
 """
 
