@@ -31,7 +31,6 @@ KEPT: dict[str, Any] = {
     "ckan_options": {
         "ckan.site_about": handmade.ABOUT,
         "ckan.auth.create_user_via_web": "true",
-        "ckan.search.automatic_indexing": "true",
     },
     "tls_country": "DE",
     "tls_state": "Bavaria",
@@ -51,8 +50,6 @@ def made(portal_host: PortalHost, tmp_path: Path) -> Iterator[Portal]:
     cafile = tmp_path / "portal.pem"
     cafile.write_text(portal_host.read(CERTIFICATE))
     portal = Portal(FQDN, address, str(cafile), "ana", "hand-made-user")
-    # The person's own last step: from now on it is indexed, as CKAN does by itself.
-    portal_host.run("sed", "-i", "s/automatic_indexing=false/automatic_indexing=true/", "/etc/ckan/default/ckan.ini")
     portal_host.run("sh", "-c", f"echo {token} > /root/token")
     yield portal
 

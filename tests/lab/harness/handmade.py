@@ -45,7 +45,7 @@ PATH=/usr/lib/ckan/default/bin:$PATH
 ckan generate config $ini >/dev/null
 ckan config-tool $ini "sqlalchemy.url=postgresql://ckan_default:$1@localhost/ckan_default"
 storage=$2; content=$3; shift 3
-ckan config-tool $ini "$@" ckan.search.automatic_indexing=false
+ckan config-tool $ini "$@"
 ckan -c $ini db init >/dev/null 2>&1
 ckan -c $ini user add ana email=ana@example.org password=hand-made-user >/dev/null 2>&1
 ckan -c $ini sysadmin add ana >/dev/null 2>&1
@@ -77,21 +77,25 @@ stderr_logfile=/var/log/ckan/uwsgi.ERR
 
 # What people published, with a file; without the search, which CKAN's own actions would ask.
 _PUBLISH = """
-import pathlib, sys
+import pathlib, sys, uuid
 from ckan.cli import CKANConfigLoader
 from ckan.config.middleware import make_app
 make_app(CKANConfigLoader("/etc/ckan/default/ckan.ini").get_config())
 from ckan import model
-board = model.Group(name="board", title="Water board", type="organization", is_organization=True)
-dataset = model.Package(name="regnitz", title="Regnitz", owner_org=None)
-model.Session.add_all([board, dataset])
-model.Session.flush()
-dataset.owner_org = board.id
-resource = model.Resource(package_id=dataset.id, name="levels", url="levels.csv", url_type="upload")
-model.Session.add(resource)
-model.Session.add(model.Member(table_name="package", table_id=dataset.id, group=board, capacity="organization"))
+execute = model.Session.connection().execute  # not its objects: CKAN would index them
+board, dataset, resource = (str(uuid.uuid4()) for _ in range(3))
+execute(model.group_table.insert().values(
+    id=board, name="board", title="Water board", type="organization", is_organization=True
+))
+execute(model.package_table.insert().values(id=dataset, name="regnitz", title="Regnitz", owner_org=board, private=False))
+execute(model.resource_table.insert().values(
+    id=resource, package_id=dataset, name="levels", url="levels.csv", url_type="upload", position=0
+))
+execute(model.member_table.insert().values(
+    table_name="package", table_id=dataset, group_id=board, capacity="organization"
+))
 model.Session.commit()
-path = pathlib.Path(sys.argv[1], "resources", resource.id[:3], resource.id[3:6], resource.id[6:])
+path = pathlib.Path(sys.argv[1], "resources", resource[:3], resource[3:6], resource[6:])
 path.parent.mkdir(parents=True)
 path.write_text(sys.argv[2])
 """
