@@ -87,7 +87,9 @@ board, dataset, resource = (str(uuid.uuid4()) for _ in range(3))
 execute(model.group_table.insert().values(
     id=board, name="board", title="Water board", type="organization", is_organization=True
 ))
-execute(model.package_table.insert().values(id=dataset, name="regnitz", title="Regnitz", owner_org=board, private=False))
+execute(model.package_table.insert().values(
+    id=dataset, name="regnitz", title="Regnitz", owner_org=board, private=False
+))
 execute(model.resource_table.insert().values(
     id=resource, package_id=dataset, name="levels", url="levels.csv", url_type="upload", position=0
 ))
