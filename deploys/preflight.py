@@ -16,8 +16,7 @@ from deploys.checks.surroundings import surroundings
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics
-from operations import clock
-from pyinfra_adapter import variables
+from operations import clock, variables
 from settings.ckan import CkanSettings
 from settings.host import HostSettings
 from settings.releases import RELEASES, Release
@@ -29,8 +28,8 @@ def preflight(settings: HostSettings) -> Release:
     Raises ``PyinfraError`` with all that stands in the way: release, architecture, init system, memory, what is around
     the portal, data that would be left behind or that are others than they were, a portal that is not ours.
     """
-    variables.use(settings.base.variables)
     clock.say_if_off()
+    variables.use(settings.base.variables)
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")

@@ -14,9 +14,9 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_host, ctx_state
 
+from operations import variables
 from operations.files import script
 from operations.text import render
-from pyinfra_adapter import variables
 from settings.host import SettingsError
 from settings.resolve import resolve
 from settings.store import SecretStore
