@@ -29,10 +29,10 @@ def preflight(settings: HostSettings) -> Release:
     the portal, data that would be left behind or that are others than they were, a portal that is not ours.
     """
     clock.say_if_off()
-    variables.use(settings.base.variables)
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")
+    variables.use(settings.base.variables)
     problems = []
     if basics.codename not in RELEASES:
         problems.append(f"it runs {basics.name or 'an unknown system'}; supported are {_supported()}")
