@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib import request
+from urllib.parse import urlsplit
 
 import pytest
 from pyinfra import host
@@ -23,6 +32,7 @@ from settings.store import SecretStore
 from tests.unit.test_settings import SPLIT, sources
 
 PROXY = "http://proxy.example.org:3128"
+_PYTHON = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])"
 DIRECT = (
     *("localhost", "127.0.0.1", "::1", "[::1]"),
     *("192.0.2.20", "2001:db8::21", "[2001:db8::21]", "192.0.2.22", "192.0.2.23"),
@@ -83,6 +93,56 @@ def test_units_take_no_proxy_from_systemd(template: str) -> None:
     text = Path("templates", template).read_text()
     assert '{% include "systemd/no-proxy.conf.j2" %}' in text.partition("[Service]")[2]
     assert all("--noproxy" in line for line in text.splitlines() if "curl" in line)
+
+
+@pytest.fixture
+def service() -> Iterator[int]:
+    """Port of a server on loopback that answers all with an empty page."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+DEAD = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+
+
+def test_solrs_probe_asks_solr(made: Any, service: int, tmp_path: Path) -> None:
+    """Also where a proxy is set for all units, or for curl itself."""
+    text = render("solr/solr.service.j2", made()["search"].solr, include="/etc/default/solr.in.sh").secret
+    (probe,) = (line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStartPost="))
+    *words, url = shlex.split(probe)
+    (tmp_path / ".curlrc").write_text("proxy = http://127.0.0.1:9\n")
+    environment = {**DEAD, "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    own = f"http://127.0.0.1:{service}{urlsplit(url).path}"
+    subprocess.run([*words, "--retry", "0", own], env=environment, check=True)
+
+
+@pytest.mark.parametrize("program", ["curl -sf", f"{sys.executable} -c '{_PYTHON}'"])
+def test_programs_know_the_services(made: Any, service: int, program: str) -> None:
+    """What a run starts (curl), and what CKAN does (Python); elsewhere they do ask the proxy."""
+    url = f"http://127.0.0.1:{service}/"
+    for variables_, done in ((made()["data"].base.variables, True), ({}, False)):
+        environment = {"PATH": os.environ["PATH"], **DEAD, **variables_}
+        assert (
+            subprocess.run([*shlex.split(program), url], env=environment, capture_output=True).returncode == 0
+        ) is done
+
+
+@pytest.mark.parametrize("name", ["192.0.2.22", "[2001:db8::21]", "localhost", "data.example.org", "s3.example.org"])
+def test_python_knows_every_service(made: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in made()["data"].ckan.program_environment.items():
+        monkeypatch.setenv(variable, value)
+    assert request.proxy_bypass(f"{name}:8983")
+    assert not request.proxy_bypass("example.org:80")
 
 
 class _Shown(FactBase[list[str]]):
