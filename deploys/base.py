@@ -9,6 +9,8 @@ from operations.text import render
 from settings.base import BaseSettings
 
 MARKER = "/var/lib/ckan-deploy/host"
+# For apt's own timers, too, which know no variables of a run.
+_APT_PROXY = "/etc/apt/apt.conf.d/95ckan-deploy-proxy"
 # mlocate became plocate; python-is-python3 as the manual has it; needrestart is in patching.
 _ADMIN_TOOLS = ("aptitude", "net-tools", "plocate", "python-is-python3", "screen")
 
@@ -25,6 +27,10 @@ def base(settings: BaseSettings) -> None:
         text=render("base/policy-rc.d.j2"),
         mode=0o755,
     )
+    if settings.proxy:
+        files.install(name="Have apt use the proxy", dest=_APT_PROXY, text=render("base/apt-proxy.j2", settings))
+    else:
+        files.absent(name="Have apt use no proxy of ours", path=_APT_PROXY)
     apt.packages(name="Install base packages", packages=["ca-certificates", "curl", "logrotate", "python3", "sudo"])
     # Enabled by its package, but policy-rc.d, which knows no difference, keeps it from being started before a reboot.
     service.follow(name="Rotate logs daily", unit="logrotate.timer")

@@ -16,7 +16,7 @@ from deploys.checks.surroundings import surroundings
 from deploys.ckan import ENVIRONMENT, INI
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.host import Basics
-from operations import clock
+from operations import clock, variables
 from settings.ckan import CkanSettings
 from settings.host import HostSettings
 from settings.releases import RELEASES, Release
@@ -32,6 +32,7 @@ def preflight(settings: HostSettings) -> Release:
     basics = host.get_fact(Basics)
     if basics is None:
         raise PyinfraError(f"{host.name}: its operating system cannot be told; is it one of {_supported()}?")
+    variables.use(settings.base.variables)
     problems = []
     if basics.codename not in RELEASES:
         problems.append(f"it runs {basics.name or 'an unknown system'}; supported are {_supported()}")

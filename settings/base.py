@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from settings.component import Component, configured
+from settings.component import Component, configured, derived
 
 _LEAST = 1800  # MiB; a host with 2 GiB has a bit more
 # Of a DCOR's portal: with all of these on its host it takes 1,850 MiB while nobody uses it.
@@ -39,6 +39,27 @@ class BaseSettings(Component):
         allowed="a list of absolute paths without blanks",
         example=["/var/lib/ckan/default"],
     )
+    proxy: str = configured(
+        "",
+        "Forward proxy by which the host reaches the world: for apt, pip, git and downloads, by runs and by automatic "
+        "updates; empty: it needs none, or the host's own settings say which",
+        allowed="a URL as http://NAME:PORT, without a password, or empty",
+        example="http://proxy.example.org:3128",
+        pattern=r"^(http://([A-Za-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}/?)?$",
+    )
+    no_proxy: tuple[Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9:]([A-Za-z0-9.:-]*[A-Za-z0-9:])?$")], ...] = (
+        configured(
+            (),
+            "More names and addresses that no proxy is asked for, whoever set it: mirrors in the own network",
+            allowed="a list of host names, domains as .example.org, and IP addresses",
+            example=["mirror.example.org", ".intern.example.org"],
+        )
+    )
+    direct: tuple[str, ...] = derived(
+        "What no proxy is asked for",
+        "loopback, the addresses of all hosts, the portal's names and the object storage's, and base_no_proxy",
+        "base_no_proxy address portal_fqdn nginx_aliases object_storage_fqdn object_storage_endpoint",
+    )
     minimum_memory: int | None = configured(
         None,
         f"Least memory of a host; less stops the run; None: {_LEAST}, and up to {sum(_LEAST_WITH_DCOR.values())} more "
@@ -56,6 +77,18 @@ class BaseSettings(Component):
         unit="GiB",
         ge=0,
     )
+
+    @property
+    def without_proxy(self) -> dict[str, str]:
+        """Variables that keep programs from asking a proxy for the portal's own services; they come in both cases."""
+        return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(self.direct))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Variables of all commands of a run; /etc/environment may have others."""
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy") if self.proxy else ()
+        # Temporary files may be large (pip's): /tmp may be memory, /var/tmp is a disk.
+        return {**dict.fromkeys(names, self.proxy), **self.without_proxy, "TMPDIR": "/var/tmp"}
 
 
 def least_memory(flavour: str, services: Iterable[str]) -> int:

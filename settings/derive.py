@@ -12,6 +12,7 @@ from settings.ckan import TRUE, CkanSettings
 from settings.component import Component
 from settings.dcor import DcorSettings
 from settings.develop import DevelopSettings, locked_tags
+from settings.direct import direct
 from settings.firewall import FirewallSettings
 from settings.host import HostSettings
 from settings.inventory_checks import SERVICES, STORAGE
@@ -55,6 +56,7 @@ class Derivation:
         reach = {service: address[service] if users[service] else LOOPBACK for service in places}
         binds = {service: (LOOPBACK, reach[service]) if users[service] else (LOOPBACK,) for service in places}
 
+        base = {name: self.base(name) for name in values.hosts()}
         portal = self.build(PortalSettings, portal_host)
         develop = self.build(DevelopSettings, portal_host, tags=locked_tags())
         postgresql = self.build(
@@ -109,6 +111,7 @@ class Derivation:
             solr_url=solr.url,
             solr_schema=solr.schema_sha256,
             program_variables={
+                **base[portal_host].without_proxy,
                 **(dcor.environment if dcor else {}),
                 **(object_storage.environment if object_storage else {}),
             },
@@ -179,7 +182,7 @@ class Derivation:
         return {
             name: HostSettings(
                 address=values.of(name, "address"),
-                base=self.base(name),
+                base=base[name],
                 patching=self.build(
                     PatchingSettings,
                     name,
@@ -211,7 +214,7 @@ class Derivation:
         if least is None:
             groups = [group for group in (*SERVICES, STORAGE) if host in self.values.members(group)]
             least = least_memory(self.values["portal_flavour"], groups)
-        return self.build(BaseSettings, host, minimum_memory=least)
+        return self.build(BaseSettings, host, minimum_memory=least, direct=direct(self.values, host))
 
     def build(self, component: type[C], host: str, **computed: Any) -> C:
         """Make the settings object of COMPONENT from HOST's data and COMPUTED values.

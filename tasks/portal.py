@@ -41,7 +41,13 @@ class Portal:
         """
         command: StringCommand = script(body, *arguments, stdin=stdin)
         done, output = self.host.run_shell_command(
-            command, print_output=False, print_input=False, _sudo=True, _timeout=seconds, **command.connector_arguments
+            command,
+            print_output=False,
+            print_input=False,
+            _sudo=True,
+            _timeout=seconds,
+            _env=self.settings.base.variables,
+            **command.connector_arguments,
         )
         if not done:
             raise PyinfraError(f"{self.host.name}: {' '.join(output.stderr_lines[-3:]) or 'the command failed'}")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ class Host:
     def __init__(self, location: str, old: HoldingsState, new: HoldingsState) -> None:
         self.location, self.old, self.new = location, old, new
         self.asked: list[str] = []
+        self.data = SimpleNamespace()
 
     def get_fact(self, fact: Any, **arguments: Any) -> Any:
         if fact is Basics:
@@ -135,7 +137,7 @@ def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: A
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
     checks = [f"deploys.checks.{name}" for name in ("foreign", "left_files", "surroundings")]
-    for module in ("operations.connection", "operations.clock", *checks):
+    for module in ("operations.clock", "operations.variables", *checks):
         monkeypatch.setattr(f"{module}.host", host)
     monkeypatch.setattr(preflight, "another_database", lambda *_: "")  # tests/unit/test_identity.py
     monkeypatch.setattr(preflight, "left_jobs", lambda *_: "")

@@ -16,6 +16,7 @@ def test_each_setting_has_another_value() -> None:
     of_dcor = {*OTHER_DCOR, *OTHER_MINIO, *OTHER_EXTERNAL, *other_values.SECRETS_MINIO, *other_values.SECRETS_EXTERNAL}
     by_other_tests = {
         *other_values.STOPS,
+        *other_values.PROXY,
         *other_values.PACKAGE,
         *other_values.APART,
         *other_values.DEVELOP,

@@ -140,6 +140,8 @@ SECRETS = (
     "patching_smtp_password",
     "tls_key",
 )
+# Of a host that reaches the world by a proxy only: test_proxy.
+PROXY = ("base_proxy", "base_no_proxy")
 # CKAN out of its package: test_deb.
 PACKAGE = ("ckan_source", "ckan_deb_url", "ckan_deb_sha256")
 # What only a DCOR portal has; where the inventory has MinIO, and where the object storage is an external one.
