@@ -98,7 +98,7 @@ def test_the_clock_is_said_before_what_else_is_wrong(
         def get_fact(self, fact: Any, **_: Any) -> Any:
             return ClockState(-900.0) if fact is Clock else None
 
-    for module in ("deploys.preflight", "operations.connection", "operations.clock", "operations.saying"):
+    for module in ("deploys.preflight", "operations.clock", "operations.saying"):
         monkeypatch.setattr(f"{module}.host", Host())
     with pytest.raises(PyinfraError, match="its operating system cannot be told"):
         preflight(None)  # type: ignore[arg-type]
