@@ -20,8 +20,9 @@ _SETTING = re.compile(r"\s*([A-Za-z_][\w.-]*)(?:\s*[=:]\s*|\s+)(\S.*?)?\s*")
 _HEADING = re.compile(r"\s*\[[\w:. -]{1,40}\]\s*")
 # What a setting of any name may be without being a secret. Not nothing: a line of a private key may end with "=".
 _HARMLESS = re.compile(r"true|false|yes|no|on|off|none|all|default|[0-9]{1,6}[kmg]?b?", re.IGNORECASE)
-# Whoever writes such a word, or an address with a user, may write a secret beside it, whatever the setting's name is.
-_SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential|auth(?!\.)|://[^/\s]*@", re.IGNORECASE)
+# Whoever writes such a word, an address with a user, or what gives one of Redis' users a password, may write a secret
+# beside it, whatever the setting's name is.
+_SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential|auth(?!\.)|://[^/\s]*@|[\s\"'][>#]\S", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ class Difference:
         secret = sorted({line for line in masked if mask in line}, key=lambda line: -len(line.replace(mask, "")))
         self.patterns = {line: re.compile("(.*)".join(map(re.escape, line.split(mask)))) for line in secret}
         self.plain = {line for line in masked if mask not in line}
-        self.plain_names = {name for line in self.plain if (name := _name(line))}
         self.secret_lines = {
             name: (line, raw)
             for line, raw in zip(masked, self.wanted, strict=True)
             if mask in line and (name := _name(line))
         }
+        # Of settings that ours never has with a secret: "user" of Redis stands for several accounts.
+        self.plain_names = {name for line in self.plain if (name := _name(line))} - self.secret_lines.keys()
 
     def lines(self) -> list[str]:
         """Return what people see of it: hunks like those of ``diff -u``; nothing where nothing changes."""

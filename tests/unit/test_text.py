@@ -14,7 +14,7 @@ from operations.text import Text, render
 from settings.redis import RedisSettings
 from settings.secret import Secret
 
-REDIS = RedisSettings(bind=("127.0.0.1",), password=None, clients=())
+REDIS = RedisSettings(bind=("127.0.0.1",), password=Secret("n3w-word"), clients=())
 
 
 def hidden(value: str) -> Secret:
@@ -229,8 +229,8 @@ def foreign(lines: int) -> list[str]:
     ]
 
 
-def test_a_long_file_of_somebody_else_is_summarized() -> None:
-    text = render("redis/redis.conf.j2", REDIS, private=True, bind="127.0.0.1", password=hidden("new"))
+def test_a_long_file_of_somebody_else_is_summarized(templates: Path) -> None:
+    text = rendered(templates, "port 1\nrequirepass {{ password }}\n", password=hidden("new"))
     there = [*foreign(2080), "requirepass old", '  requirepass "0ld"']
     shown = text.diff(there)
     assert len(shown) < 60
@@ -268,11 +268,15 @@ def test_a_secret_that_is_added_or_removed() -> None:
     assert "old" not in shown.replace("on the host", "")
 
 
-def test_a_secret_that_is_no_longer_used_is_not_shown() -> None:
-    """Redis moves to the portal's own host, and its configuration loses the password."""
-    text = render("redis/redis.conf.j2", REDIS, private=True, bind="127.0.0.1", password=None)
-    shown = "\n".join(text.diff(["requirepass 0ld"]))
-    assert "0ld" not in shown
+@pytest.mark.parametrize("line", ["requirepass 0ld", 'user ckan on ">0ld" ~* +@all', "user bob on >0ld ~* +@all"])
+def test_a_secret_of_another_configuration_is_not_shown(line: str) -> None:
+    """Neither one that ours says otherwise, nor one of a setting that ours has once with a secret, once without."""
+    text = render("redis/redis.conf.j2", REDIS, private=True, bind="127.0.0.1", password=hidden('">n3w-word"'))
+    assert "\nuser default off" in text.masked
+    shown = "\n".join(text.diff([line]))
+    assert "0ld" not in shown and "n3w" not in shown
+    plain = Text("user default off\n", "user default off\n", private=True)
+    assert "0ld" not in "\n".join(plain.diff([line]))
 
 
 def test_values_with_the_characters_of_regular_expressions() -> None:
