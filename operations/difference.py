@@ -59,12 +59,13 @@ class Difference:
         secret = sorted({line for line in masked if mask in line}, key=lambda line: -len(line.replace(mask, "")))
         self.patterns = {line: re.compile("(.*)".join(map(re.escape, line.split(mask)))) for line in secret}
         self.plain = {line for line in masked if mask not in line}
-        self.plain_names = {name for line in self.plain if (name := _name(line))}
         self.secret_lines = {
             name: (line, raw)
             for line, raw in zip(masked, self.wanted, strict=True)
             if mask in line and (name := _name(line))
         }
+        # What holds a secret in one line may do so in another, too.
+        self.plain_names = {name for line in self.plain if (name := _name(line))} - self.secret_lines.keys()
 
     def lines(self) -> list[str]:
         """Return what people see of it: hunks like those of ``diff -u``; nothing where nothing changes."""
