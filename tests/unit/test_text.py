@@ -14,7 +14,7 @@ from operations.text import Text, render
 from settings.redis import RedisSettings
 from settings.secret import Secret
 
-REDIS = RedisSettings(bind=("127.0.0.1",), password=None, clients=())
+REDIS = RedisSettings(bind=("127.0.0.1",), password=Secret("not used"), clients=())
 
 
 def hidden(value: str) -> Secret:
@@ -231,12 +231,13 @@ def foreign(lines: int) -> list[str]:
 
 def test_a_long_file_of_somebody_else_is_summarized() -> None:
     text = render("redis/redis.conf.j2", REDIS, private=True, bind="127.0.0.1", password=hidden("new"))
-    there = [*foreign(2080), "requirepass old", '  requirepass "0ld"']
+    ours = next(line for line in text.secret.splitlines() if line.startswith("user ckan "))
+    there = [*foreign(2080), ours.replace("new", "old"), '  user else on ">0ld" ~*']
     shown = text.diff(there)
     assert len(shown) < 60
     assert "-(2,080 lines that are there now, too many to show)" in shown
-    assert "~requirepass *** → ***" in shown
-    assert "-requirepass (not shown; its secret changes)" in shown
+    assert "~user ckan on *** → *** ~* " in "\n".join(shown)
+    assert "-user (not shown; its secret changes)" in shown
     assert Text.plain("a\n").diff(foreign(1000))[3:] == ["-(1,000 lines that are there now, too many to show)", "+a"]
 
 
@@ -269,8 +270,8 @@ def test_a_secret_that_is_added_or_removed() -> None:
 
 
 def test_a_secret_that_is_no_longer_used_is_not_shown() -> None:
-    """Redis moves to the portal's own host, and its configuration loses the password."""
-    text = render("redis/redis.conf.j2", REDIS, private=True, bind="127.0.0.1", password=None)
+    """An earlier configuration of ours had the password in a line that is there no more."""
+    text = render("redis/redis.conf.j2", REDIS, private=True, bind="127.0.0.1", password="nopass")
     shown = "\n".join(text.diff(["requirepass 0ld"]))
     assert "0ld" not in shown
 
