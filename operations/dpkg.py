@@ -35,7 +35,11 @@ hidden() (
     done
     exec "$@"' ckan-deploy "$scratch" "$@"
 )
-keep_command() { [ ! -e /usr/bin/ckan ] || cp -a /usr/bin/ckan /usr/bin/.ckan.ckan-deploy; }
+keep_command() {
+  if [ -e /usr/bin/ckan ]; then
+    rm -rf /usr/bin/.ckan.ckan-deploy; cp -aT /usr/bin/ckan /usr/bin/.ckan.ckan-deploy
+  elif [ -d /usr/bin/.ckan.ckan-deploy ]; then rm -rf /usr/bin/.ckan.ckan-deploy; fi
+}
 restore_command() { [ ! -e /usr/bin/.ckan.ckan-deploy ] || mv -f /usr/bin/.ckan.ckan-deploy /usr/bin/ckan; }
 let_go() {
   mkdir -p "$2"; keep_command

@@ -121,7 +121,8 @@ LISTED: dict[str, dict[str, tuple[str, ...]]] = {
             'rm -rf "$2"',
         ),
         CODE: (
-            "cp -a /usr/bin/ckan /usr/bin/.ckan.ckan-deploy",
+            "rm -rf /usr/bin/.ckan.ckan-deploy",
+            "cp -aT /usr/bin/ckan /usr/bin/.ckan.ckan-deploy",
             "mv -f /usr/bin/.ckan.ckan-deploy /usr/bin/ckan",
         ),
     },

@@ -51,6 +51,13 @@ def test_the_password_is_masked_also_in_the_diff() -> None:
     assert "secret" not in diff.replace("held a secret", "")
 
 
+def test_other_users_that_a_difference_removes_show_no_password() -> None:
+    """Also where there is a line of the same setting without a secret."""
+    shown = "\n".join(configuration().diff(["user admin on >hunter22 ~* +@all", "user default on >hunter22", "port 1"]))
+    assert "-user (not shown; its secret changes)" in shown and "-port 1" in shown
+    assert "hunter22" not in shown
+
+
 PASSWORDS = {
     "plain1": '">plain1"',
     'a"bcdef': r'">a\"bcdef"',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from facts.supervisor import Programs, ProgramsState
+from operations.supervisor_control import ABSENT
+from tests.unit.converge import shim
 
 
 def newest(*reads: Path) -> float:
@@ -105,3 +108,17 @@ def test_byte_code_and_logs_may_have_any_time(code: Path) -> None:
     for name in ("package/__pycache__/a.pyc", "log/job.log", ".git/index"):
         os.utime(code / name, (FUTURE, FUTURE))
     assert ask(code).ahead == ()
+
+
+def test_what_a_killed_run_left_of_a_program_is_removed(tmp_path: Path, shims: Path) -> None:
+    """Also the folder in which it built the file; never what a link there leads to."""
+    shim(shims, "systemctl", "exit 3")
+    file, rest, elsewhere = tmp_path / "job.conf", tmp_path / ".job.conf.ckan-deploy", tmp_path / "elsewhere"
+    file.write_text("[program:job]\n")
+    rest.mkdir()
+    (rest / "file").write_text("half")
+    elsewhere.mkdir()
+    (rest / "link").symlink_to(elsewhere)
+    command = [sys.executable, "-I", "-c", ABSENT, "job", str(file), str(rest)]
+    subprocess.run(command, env={"PATH": os.environ["PATH"]}, check=True)
+    assert [path.name for path in tmp_path.iterdir() if path != shims] == ["elsewhere"]

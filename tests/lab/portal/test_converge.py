@@ -18,6 +18,7 @@ HOMES: dict[str, set[str]] = {
     "ckan_sysadmin_password": set(),
     "the store's key": set(),
     "minio_root_password": {"/etc/default/minio"},
+    "redis_password": {INI, "/etc/redis/redis.conf"},
 }
 # Of those that are not CKAN's: the journal, logs, files of the moment and files that anybody can read.
 PLACES = (
