@@ -91,8 +91,8 @@ class Terminal:
     ) -> None:  # fmt: skip
         self._terminal, inner = pty.openpty()
         self.child = programs.start(
-            ["-m", module, *(arguments or (hosts, "work.py")), *options], cwd=folder, env=env or environment(TERM="xterm"), stdin=inner,
-            stdout=inner, stderr=inner, terminal=True,
+            ["-m", module, *(arguments or (hosts, "work.py")), *options], cwd=folder,
+            env=env or environment(TERM="xterm"), stdin=inner, stdout=inner, stderr=inner, terminal=True,
         )  # fmt: skip
         os.close(inner)
         self.said = ""
