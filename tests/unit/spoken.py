@@ -86,13 +86,13 @@ class Terminal:
     """pyinfra at a terminal of its own."""
 
     def __init__(
-        self, folder: Path, *options: str, module: str = "pyinfra", arguments: Sequence[str] = ("@local", "work.py"),
-        env: Mapping[str, str] | None = None,
+        self, folder: Path, *options: str, hosts: str = "@local", module: str = "pyinfra",
+        arguments: Sequence[str] = (), env: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._terminal, inner = pty.openpty()
         self.child = programs.start(
-            ["-m", module, *arguments, *options], cwd=folder, env=env or environment(TERM="xterm"), stdin=inner,
-            stdout=inner, stderr=inner, terminal=True,
+            ["-m", module, *(arguments or (hosts, "work.py")), *options], cwd=folder,
+            env=env or environment(TERM="xterm"), stdin=inner, stdout=inner, stderr=inner, terminal=True,
         )  # fmt: skip
         os.close(inner)
         self.said = ""

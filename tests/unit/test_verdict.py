@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.harness import faults
 from tests.unit.spoken import Terminal, environment, made, pyinfra, screen
 
 SAID = "https://portal.test answers, CKAN 2.11.6"
@@ -113,6 +114,15 @@ def test_those_who_ask_see_what_pyinfra_says(level: str, folder: Path) -> None:
     done = pyinfra(folder, "-y", level)
     assert done.returncode == 0 and "Starting operation: CKAN | Install CKAN" in done.stderr
     assert re.search(r"\[@local\]\s+Success", done.stderr) and "Grand total" in done.stderr
+
+
+def test_the_lab_reads_what_pyinfra_says(folder: Path) -> None:
+    """As ``Watched`` does: each operation that began, and how it ended."""
+    said = [faults._STYLE.sub("", line) for line in pyinfra(folder, "-y", "-v").stderr.splitlines()]
+    began = [found[1] for line in said if (found := faults._OPERATION.search(line))]
+    assert began[:3] == ["CKAN | Install CKAN", "CKAN | Configure CKAN", "Base | Keep 0"] and len(began) == 23
+    ended = [found[1] for line in said if (found := faults._RESULT.search(line.replace("@local", "portal")))]
+    assert ended[:3] == ["Success", "Success", "No changes"] and len(ended) == 23
 
 
 def test_json_is_as_it_was(folder: Path) -> None:
