@@ -37,10 +37,12 @@ def _said(host: Host, error: Exception, where: Where) -> str:
         case HostKeyProblem():
             return f"{host.name}: {error}"
         case BadHostKeyException():
+            port, file = data.get("ssh_port") or 22, data.get("ssh_known_hosts_file")
+            entry = error.hostname if port == 22 else f"'[{error.hostname}]:{port}'"
             return (
                 f"{place} has another host key than the one that is known: either somebody stands in between, or "
-                f"the host was made anew; then remove the old one (`ssh-keygen -R {error.hostname}`), and "
-                "record the new one"
+                f"the host was made anew; then remove the old one (`ssh-keygen -R {entry}"
+                f"{f' -f {file}' if file else ''}`), and record the new one"
             )
         case SSHException() if isinstance(error, AuthenticationException) or "No authentication methods" in str(error):
             return _not_let_in(place, host, data, where, str(error))

@@ -240,6 +240,18 @@ def test_a_certificate_authority_among_the_known_hosts(run: Run, server: sshd.Se
     )
 
 
+def test_a_host_key_that_has_changed(run: Run, server: sshd.Server, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
+    known = tmp_path / "known"
+    known.write_text(f"[127.0.0.1]:{server.port} {(tmp_path / 'other.pub').read_text()}")
+    status, said = run({**server.data, "ssh_known_hosts_file": str(known)}, "-y")
+    assert (status, said) == (1, [
+        f"here.py:3: there (127.0.0.1, port {server.port}) has another host key than the one that is known: either "
+        "somebody stands in between, or the host was made anew; then remove the old one "
+        f"(`ssh-keygen -R '[127.0.0.1]:{server.port}' -f {known}`), and record the new one",
+    ])  # fmt: skip
+
+
 def test_a_revoked_host_key(run: Run, server: sshd.Server, tmp_path: Path) -> None:
     known = server.known_hosts.read_text()
     (tmp_path / "known").write_text(f"{known}@revoked * {known.split(maxsplit=1)[1]}")
