@@ -135,7 +135,7 @@ def check(monkeypatch: pytest.MonkeyPatch, settings: HostSettings, *arguments: A
     host = Host(*arguments)
     monkeypatch.setattr(preflight, "host", host)
     checks = [f"deploys.checks.{name}" for name in ("foreign", "left_files", "surroundings")]
-    for module in ("operations.connection", "operations.clock", *checks):
+    for module in ("operations.clock", *checks):
         monkeypatch.setattr(f"{module}.host", host)
     monkeypatch.setattr(preflight, "another_database", lambda *_: "")  # tests/unit/test_identity.py
     monkeypatch.setattr(preflight, "left_jobs", lambda *_: "")
