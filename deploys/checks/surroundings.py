@@ -17,7 +17,8 @@ from settings.releases import Release
 
 # What listens on one of our ports and is one of these is replaced or restarted by the run itself.
 _OUR_UNITS = ("nginx.service", "redis-server.service", "solr.service", "minio.service")
-_OUR_CLUSTER = "postgresql@{}-main.service"
+_CLUSTERS = "postgresql@"
+_OUR_CLUSTER = _CLUSTERS + "{}-main.service"
 _ALL = ("0.0.0.0", "::")
 
 
@@ -58,7 +59,7 @@ def surroundings(settings: HostSettings, release: Release | None) -> list[str]:
     problems += _addresses(settings, found)
     problems += _storage(storage, found)
     if release:
-        problems += [_taken(*pair, release) for pair in _squatters(ports, found, release)]
+        problems += [_taken(*pair) for pair in _squatters(ports, found, release)]
     if portal and portal != storage and found.names.get(portal) == "":
         saying.once(
             f"the portal's name {portal} does not resolve on {host.name}: what asks the portal by its name from there "
@@ -162,6 +163,8 @@ def _squatters(ports: tuple[Port, ...], found: SurroundingsState, release: Relea
             meets = not port.addresses or listener.address in (*_ALL, *port.addresses)
             if listener.port != port.number or not meets or _is_ours(listener, release):
                 continue
+            if port.service == "PostgreSQL" and listener.unit.startswith(_CLUSTERS):
+                continue  # checks/identity.py says which cluster that is, and whether it has CKAN's data
             if listener.pid not in seen:
                 seen.add(listener.pid)
                 yield port, listener
@@ -174,14 +177,8 @@ def _is_ours(listener: Listener, release: Release) -> bool:
     return listener.unit in units or listener.executable.startswith((f"{ENVIRONMENT}/", f"{ENVIRONMENT}."))
 
 
-def _taken(port: Port, listener: Listener, release: Release) -> str:
+def _taken(port: Port, listener: Listener) -> str:
     move = f", or set {port.setting} to a free port" if port.setting else ""
-    if listener.unit.startswith("postgresql@"):
-        ours = f"{release.postgresql}/main"
-        return (
-            f"port {port.number} is that of another cluster of PostgreSQL ({listener.unit}), but {ours} needs it: give "
-            f"that one another port{move}"
-        )
     if not listener.pid:
         who, end = "a process that cannot be seen from there (a container's, perhaps)", "end it"
     else:

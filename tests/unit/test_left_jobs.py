@@ -51,7 +51,7 @@ def test_jobs_are_counted_where_they_would_be_left(tmp_path: Path) -> None:
         return fact.process(done.stdout.splitlines()) if done.stdout else fact.default()  # type: ignore[no-any-return]
 
     url = f"redis://:{PASSWORD}@127.0.0.1:6379/0"
-    jobs: dict[str, int] = {"rq:queue:ckan:default:a": 2, "rq:queue:ckan:default:b": 1, "rq:job:c": 9}
+    jobs: dict[str, Any] = {"rq:queue:ckan:default:a": 2, "rq:queue:ckan:default:b": 1, "rq:job:c": 9}
     assert read(url, NEW, **jobs) == QueueState(OLD, 3)
     assert read(url, OLD, **jobs) == QueueState(OLD, None)  # nothing is left
     assert read(url, NEW) == QueueState(OLD, None)  # it does not answer
