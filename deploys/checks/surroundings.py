@@ -58,7 +58,7 @@ def surroundings(settings: HostSettings, release: Release | None) -> list[str]:
     problems += _addresses(settings, found)
     problems += _storage(storage, found)
     if release:
-        problems += [_taken(*pair, release) for pair in _squatters(ports, found, release)]
+        problems += [_taken(*pair) for pair in _squatters(ports, found, release)]
     if portal and portal != storage and found.names.get(portal) == "":
         saying.once(
             f"the portal's name {portal} does not resolve on {host.name}: what asks the portal by its name from there "
@@ -160,28 +160,24 @@ def _squatters(ports: tuple[Port, ...], found: SurroundingsState, release: Relea
         seen = set()
         for listener in found.listeners:
             meets = not port.addresses or listener.address in (*_ALL, *port.addresses)
-            if listener.port != port.number or not meets or _is_ours(listener, release):
+            if listener.port != port.number or not meets or _is_known(port, listener, release):
                 continue
             if listener.pid not in seen:
                 seen.add(listener.pid)
                 yield port, listener
 
 
-def _is_ours(listener: Listener, release: Release) -> bool:
-    """Whether LISTENER is of a service that the run configures, on this port or still on another."""
+def _is_known(port: Port, listener: Listener, release: Release) -> bool:
+    """Whether LISTENER is of a service that the run configures, on this PORT or still on another."""
+    if port.service == "PostgreSQL" and listener.unit.startswith("postgresql@"):
+        return True  # of another cluster deploys/checks/identity.py says more
     units = (*_OUR_UNITS, _OUR_CLUSTER.format(release.postgresql))
     # Of supervisor's programs those of CKAN's environment, which is a link to one of two folders.
     return listener.unit in units or listener.executable.startswith((f"{ENVIRONMENT}/", f"{ENVIRONMENT}."))
 
 
-def _taken(port: Port, listener: Listener, release: Release) -> str:
+def _taken(port: Port, listener: Listener) -> str:
     move = f", or set {port.setting} to a free port" if port.setting else ""
-    if listener.unit.startswith("postgresql@"):
-        ours = f"{release.postgresql}/main"
-        return (
-            f"port {port.number} is that of another cluster of PostgreSQL ({listener.unit}), but {ours} needs it: give "
-            f"that one another port{move}"
-        )
     if not listener.pid:
         who, end = "a process that cannot be seen from there (a container's, perhaps)", "end it"
     else:

@@ -159,11 +159,6 @@ def test_nothing_known_is_nothing_wrong(said: Any) -> None:
             "port 8983, which Solr needs, is taken by a process that cannot be seen from there (a container's, "
             "perhaps): end it, or set solr_port to a free port",
         ),
-        (
-            listener(5432, "postgresql@13-main.service", "postgres"),
-            "port 5432 is that of another cluster of PostgreSQL (postgresql@13-main.service), but 15/main needs it: "
-            "give that one another port, or set postgresql_port to a free port",
-        ),
         # A program of supervisor's that is not ours.
         (
             listener(8080, "supervisor.service", "uwsgi", "/opt/other/bin/uwsgi"),
@@ -184,6 +179,7 @@ def test_a_foreign_process_on_our_port(said: Any, state: SurroundingsState, says
         listener(8080, "supervisor.service", "uwsgi", "/usr/lib/ckan/default/bin/uwsgi (deleted)"),
         listener(8080, "solr.service", "java"),
         listener(5432, "postgresql@15-main.service", "postgres"),
+        listener(5432, "postgresql@13-main.service", "postgres"),  # tests/unit/test_identity.py
         listener(80, "nginx.service", "nginx", address="0.0.0.0"),
         listener(6379, "redis-server.service", "redis-server"),
         # Another address.
