@@ -161,7 +161,7 @@ def _squatters(ports: tuple[Port, ...], found: SurroundingsState, release: Relea
         seen = set()
         for listener in found.listeners:
             meets = not port.addresses or listener.address in (*_ALL, *port.addresses)
-            if listener.port != port.number or not meets or _is_ours(listener, release):
+            if listener.port != port.number or not meets or _is_known(port, listener, release):
                 continue
             if port.service == "PostgreSQL" and listener.unit.startswith(_CLUSTERS):
                 continue  # checks/identity.py says which cluster that is, and whether it has CKAN's data
@@ -170,8 +170,10 @@ def _squatters(ports: tuple[Port, ...], found: SurroundingsState, release: Relea
                 yield port, listener
 
 
-def _is_ours(listener: Listener, release: Release) -> bool:
-    """Whether LISTENER is of a service that the run configures, on this port or still on another."""
+def _is_known(port: Port, listener: Listener, release: Release) -> bool:
+    """Whether LISTENER is of a service that the run configures, on this PORT or still on another."""
+    if port.service == "PostgreSQL" and listener.unit.startswith("postgresql@"):
+        return True  # of another cluster deploys/checks/identity.py says more
     units = (*_OUR_UNITS, _OUR_CLUSTER.format(release.postgresql))
     # Of supervisor's programs those of CKAN's environment, which is a link to one of two folders.
     return listener.unit in units or listener.executable.startswith((f"{ENVIRONMENT}/", f"{ENVIRONMENT}."))

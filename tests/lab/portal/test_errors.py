@@ -161,7 +161,7 @@ def test_a_foreign_process_on_one_of_our_ports_stops_in_preflight(converged: Por
 
 def test_a_portal_that_does_not_come_up_fails_the_run(converged: PortalHost) -> None:
     """CKAN starts, but nobody reaches its web application: the sentence names the log."""
-    closed = "table inet closed { chain out { type filter hook output priority 0; tcp dport 8080 reject; } }"
+    closed = "table inet closed { chain out { type filter hook output priority 0; tcp dport 8080 reject; }; }"
     converged.run("nft", closed)
     says = r"the portal is not well after 20 seconds: https://portal\.test/\S+ answers .*; see /var/log/ckan-programs/"
     _refused("--data", "ckan_start_seconds=20", says=says)

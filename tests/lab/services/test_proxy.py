@@ -43,7 +43,7 @@ _EMPTY_INDEX = (
 _LOSE = r"""
 rm -rf /var/cache/apt/archives/*.deb /var/cache/ckan-deploy/solr-* /opt/solr-* /var/solr/data/ckan/conf/schema.xml
 nft "table inet sealed { chain out { type filter hook output priority 0; oif lo accept
-  ct state established,related accept; ip daddr $1 tcp dport $2 accept; drop; } }"
+  ct state established,related accept; ip daddr $1 tcp dport $2 accept; drop; }; }"
 """
 
 
