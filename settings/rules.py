@@ -159,11 +159,12 @@ def version_and_checksum(view: View) -> Iterator[Clash]:
 
 
 def taken_over_are_hosts(view: View) -> Iterator[Clash]:
-    """Who is taken over is a host of the inventory."""
+    """Who is taken over is a host of the inventory; its name may stand without a connector ("@docker/")."""
+    known = [host.rpartition("/")[2] for host in view.hosts()]
     for host in view.hosts():
         for name in view.of(host, "base_take_over"):
-            if name not in view.hosts():
-                near = f"; did you mean {found}?" if (found := nearest(name, view.hosts())) else ""
+            if name not in (*known, *view.hosts()):
+                near = f"; did you mean {found}?" if (found := nearest(name, known)) else ""
                 yield Clash(("base_take_over",), f"there is no host {name}{near}", host)
 
 

@@ -22,7 +22,7 @@ _MOST = 12  # names of options that are said
 
 def foreign(settings: HostSettings, release: Release) -> str:
     """Say what a run would lose of a portal that is not ours; empty when it would not."""
-    if host.name in settings.base.take_over:
+    if {host.name, host.name.rpartition("/")[2]} & {*settings.base.take_over}:
         return ""
     ini = ""
     if settings.ckan:

@@ -55,8 +55,9 @@ def test_development_and_integration_differ_in_the_checkouts_and_the_tools_only(
     more = [operation for operation in development if operation not in integration]
     assert [operation for operation in more if not operation.startswith(OF_DEVELOPMENT)] == [
         "Base | Install tools for administrators",
+        "Base | Keep the index of files new",
     ]
-    assert len(more) == 1 + 2 + 8  # git, the folder, and eight packages
+    assert len(more) == 2 + 2 + 8  # the tools and their timer, git, the folder, and eight packages
     assert set(integration) <= set(development)
     kept = [operation for operation in development if operation in integration]
     assert kept == integration, "not in the same order"

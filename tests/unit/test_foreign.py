@@ -12,7 +12,7 @@ import pytest
 from deploys.checks import foreign
 from deploys.checks.foreign import _TRACES
 from facts.foreign import Foreign, ForeignState, PortalState
-from settings.host import HostSettings
+from settings.host import HostSettings, SettingsError
 from settings.releases import RELEASES
 from settings.resolve import resolve
 from settings.store import SecretStore
@@ -221,6 +221,11 @@ def test_a_portal_of_which_nothing_is_lost_is_taken_over(said: Any) -> None:
 
 def test_the_setting_that_names_the_host_takes_it_over(said: Any) -> None:
     assert said(ForeignState(portal=ALL), base_take_over=["data"]) == ""
+
+
+def test_a_host_to_take_over_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"base_take_over .*there is no host dta; did you mean data\?"):
+        resolve(sources(ONE, {"base_take_over": ["dta"]}), SecretStore(tmp_path / "secrets", generate=True))
 
 
 def test_a_database_alone(said: Any) -> None:
