@@ -46,16 +46,16 @@ def preflight(settings: HostSettings) -> Release:
         wanted = settings.base.minimum_space
         problems.append(f"/ has {basics.space} GiB free, less than base_minimum_space = {wanted}")
     problems += surroundings(settings, RELEASES.get(basics.codename))
-    if settings.ckan and (problem := _left_behind(settings.ckan)):
+    ours, problem = foreign(settings, RELEASES[basics.codename]) if basics.codename in RELEASES else (True, "")
+    if problem:
         problems.append(problem)
-    problems += left_files(settings)
-    if settings.ckan and (problem := left_jobs(settings.ckan)):
-        problems.append(problem)
+    elif ours:  # of a portal that is not, root runs nothing to ask it
+        problems += left_files(settings)
+        if settings.ckan:
+            problems += filter(None, (_left_behind(settings.ckan), left_jobs(settings.ckan)))
     if settings.minio and (problem := emptied_storage(settings.minio)):
         problems.append(problem)
     if basics.codename in RELEASES and (problem := another_database(settings, RELEASES[basics.codename])):
-        problems.append(problem)
-    if basics.codename in RELEASES and (problem := foreign(settings, RELEASES[basics.codename])):
         problems.append(problem)
     if problems:
         raise PyinfraError(f"{host.name} cannot be deployed, nothing was changed: {'; '.join(problems)}")

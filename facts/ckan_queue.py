@@ -19,7 +19,8 @@ try:
     parser.read(sys.argv[1])
     url = parser.get("app:main", "ckan.redis.url").replace("%%", "%")
     found = urllib.parse.urlsplit(url)
-    answer["location"] = "%s:%d%s" % (found.hostname or "localhost", found.port or 6379, found.path or "/0")
+    host = "127.0.0.1" if found.hostname in ("localhost", "::1", None) else found.hostname
+    answer["location"] = "%s:%d%s" % (host, found.port or 6379, found.path or "/0")
     if answer["location"] != sys.argv[2]:
         import redis
         client = redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)

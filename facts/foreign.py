@@ -21,15 +21,17 @@ from facts.value import Value
 class PortalState(Value):
     """A portal as its ckan.ini has it, and what a run would keep of it.
 
-    ``datasets``, ``users``, ``jobs`` (that wait): None where nobody could be asked. ``files``: how many are in its
-    folder of uploads. ``options``: names of those that would get other values, or none. ``certificates``: SHA-256 of
-    those that nginx shows, by path.
+    ``database``: host, port and name. ``datasets``, ``users``, ``jobs`` (that wait): None where nobody could be asked.
+    ``files``: how many are in its folder of uploads. ``options``: names of those that would get other values, or none.
+    ``certificates``: SHA-256 of those that nginx shows, by path.
     """
 
     ini: str
     datasets: int | None
     users: int | None
     jobs: int | None
+    database: str
+    database_kept: bool
     storage: str
     files: int
     storage_kept: bool

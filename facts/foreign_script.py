@@ -137,6 +137,11 @@ def address(url):
     host, number, index = found.groups() if found else (url, "", "")
     return ("127.0.0.1" if host in ("localhost", "::1", "") else host, number or "6379", index or "0")
 
+def database_of(url):
+    found = re.match(r"\w+(?:\+\w+)?://(?:[^@/]*@)?([^/:]*)(?::(\d+))?/([^?]*)", url or "")
+    host, number, name = found.groups() if found else (url, "", "")
+    return "%s:%s/%s" % ("127.0.0.1" if host in ("localhost", "") else host, number or "5432", name)
+
 def files(folder):
     return sum(len(names) for _, _, names in os.walk(folder)) if folder.startswith("/") else 0
 
@@ -179,6 +184,8 @@ storage = theirs.get("ckan.storage_path", "").rstrip("/")
 say(database=database_there(), portal={
     "ini": path,
     "datasets": asked["datasets"], "users": asked["users"], "jobs": asked["jobs"],
+    "database": database_of(theirs["sqlalchemy.url"]),
+    "database_kept": database_of(theirs["sqlalchemy.url"]) == database_of(mine.get("sqlalchemy.url")),
     "storage": storage,
     "files": files(storage),
     "storage_kept": not storage or os.path.realpath(storage) == os.path.realpath(mine.get("ckan.storage_path") or "/"),

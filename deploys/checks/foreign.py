@@ -9,7 +9,7 @@ from pyinfra import host
 from deploys.base import MARKER
 from deploys.ckan import INI, configuration
 from deploys.tls import shown
-from facts.foreign import Foreign, PortalState
+from facts.foreign import Foreign, ForeignState, PortalState
 from operations import certificate
 from settings.host import HostSettings
 from settings.releases import Release
@@ -20,10 +20,8 @@ _TRACES = (MARKER, "/var/lib/ckan-deploy", "/etc/ckan-deploy/firewall.nft")
 _MOST = 12  # names of options that are said
 
 
-def foreign(settings: HostSettings, release: Release) -> str:
-    """Say what a run would lose of a portal that is not ours; empty when it would not."""
-    if {host.name, host.name.rpartition("/")[2]} & {*settings.base.take_over}:
-        return ""
+def foreign(settings: HostSettings, release: Release) -> tuple[bool, str]:
+    """Tell whether the host is ours; if not, say what a run would lose of a portal there, empty for nothing."""
     ini = ""
     if settings.ckan:
         ini = configuration(settings.ckan, release, settings.dcor, settings.object_storage).secret
@@ -36,8 +34,14 @@ def foreign(settings: HostSettings, release: Release) -> str:
         port=database.port if database else 0,
         _stdin=StringIO(ini),
     )
-    if found.ours:
-        return ""
+    taken_over = bool({host.name, host.name.rpartition("/")[2]} & {*settings.base.take_over})
+    if found.ours or taken_over:
+        return found.ours, ""
+    return False, _problem(found, settings)
+
+
+def _problem(found: ForeignState, settings: HostSettings) -> str:
+    database = settings.postgresql
     regardless = f'take the host over regardless with base_take_over = ["{host.name}"]'
     if found.portal:
         losses = _losses(found.portal, settings)
@@ -77,6 +81,8 @@ def _losses(portal: PortalState, settings: HostSettings) -> str:
         losses.append("end all sessions (ckan_secret_key is not its SECRET_KEY)")
     if not portal.tokens_kept:
         losses.append("make all API tokens invalid (they were signed with another secret)")
+    if not portal.database_kept:
+        losses.append(f"use another database than theirs, {portal.database}")
     if not portal.storage_kept and portal.files:
         losses.append(f"leave its files behind (ckan_storage_path is not {portal.storage})")
     if not portal.queue_kept and portal.jobs != 0:

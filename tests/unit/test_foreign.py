@@ -40,9 +40,11 @@ ckan.feeds.limit = 20
 ckan.storage_path = /srv/ckan-water
 solr_url = http://127.0.0.1:8983/solr/ckan
 """
+DATABASE = "127.0.0.1:5432/ckan_default"
 OURS = f"""
 [app:main]
 SECRET_KEY = {KEY}
+sqlalchemy.url = postgresql://ckan_default:another@127.0.0.1:5432/ckan_default
 api_token.jwt.encode.secret = string:{KEY}
 api_token.jwt.decode.secret = string:{KEY}
 ckan.redis.url = redis://127.0.0.1:6379/0
@@ -114,7 +116,7 @@ def test_a_portal_of_which_all_would_be_kept(host: Any, tmp_path: Path, ini: str
         files = {ini: THEIRS, "/etc/supervisor/conf.d/water.conf": f"command=/opt/x/bin/uwsgi -i {ini}\n"}
     found = host(files)
     assert found.portal == PortalState(
-        ini, 12, 3, 2, "/srv/ckan-water", 0, True, True, True, True, (), {}
+        ini, 12, 3, 2, DATABASE, True, "/srv/ckan-water", 0, True, True, True, True, (), {}
     ), found  # fmt: skip
 
 
@@ -125,6 +127,8 @@ def test_a_portal_of_which_all_would_be_kept(host: Any, tmp_path: Path, ini: str
         ({KEY: "another-key"}, {"sessions_kept": False, "tokens_kept": False}),
         ({"decode.secret = string:%(SECRET_KEY)s": "decode.secret = string:its-own"}, {"tokens_kept": False}),
         ({"/srv/ckan-water": "/srv/other"}, {"storage_kept": False, "storage": "/srv/other"}),
+        ({"@localhost/ckan_default": "@db.example.org:5433/water"},
+         {"database": "db.example.org:5433/water", "database_kept": False}),
         ({"Water levels": "Rain"}, {"options": ("ckan.site_title",)}),
         ({"solr_url": "smtp.server = mail\nckanext.own.option = 1\nsolr_url"},
          {"options": ("ckanext.own.option", "smtp.server")}),
@@ -138,7 +142,7 @@ def test_what_would_be_lost(host: Any, theirs: dict[str, str], lost: dict[str, A
     text = THEIRS
     for old, new in theirs.items():
         text = text.replace(old, new)
-    kept = PortalState(INI, 12, 3, 2, "/srv/ckan-water", 0, True, True, True, True, (), {})
+    kept = PortalState(INI, 12, 3, 2, DATABASE, True, "/srv/ckan-water", 0, True, True, True, True, (), {})
     assert host({INI: text}).portal == PortalState(**{**kept.to_json(), **lost})
 
 
@@ -193,13 +197,16 @@ def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
         settings: HostSettings = resolve(sources(ONE, data), store)["data"]
         monkeypatch.setattr(foreign, "host", Host(found))
         monkeypatch.setattr("operations.certificate.host", Host(found))
-        return foreign.foreign(settings, RELEASES["bookworm"])
+        ours, sentence = foreign.foreign(settings, RELEASES["bookworm"])
+        assert ours == found.ours
+        return sentence
 
     return say
 
 
-ALL = PortalState(INI, 12, 3, 2, "/srv/w", 45, False, False, False, False, ("smtp.server",), {"/etc/ssl/w.pem": "ab"})
-NOTHING = PortalState(INI, 12, 3, 2, "/srv/w", 45, True, True, True, True, (), {})
+LOST = (False, False, False, False, ("smtp.server",), {"/etc/ssl/w.pem": "ab"})
+ALL = PortalState(INI, 12, 3, 2, "db:5432/w", False, "/srv/w", 45, *LOST)
+NOTHING = PortalState(INI, 12, 3, 2, DATABASE, True, "/srv/w", 45, True, True, True, True, (), {})
 
 
 def test_all_that_would_be_lost_is_said(said: Any) -> None:
@@ -207,7 +214,8 @@ def test_all_that_would_be_lost_is_said(said: Any) -> None:
     assert sentence == (
         "it has a portal that ckan-deploy did not deploy (/etc/ckan/default/ckan.ini, 12 datasets, 3 users, 45 files "
         "in /srv/w, 2 waiting jobs, the certificate /etc/ssl/w.pem), and a run would end all sessions (ckan_secret_key "
-        "is not its SECRET_KEY), make all API tokens invalid (they were signed with another secret), leave its files "
+        "is not its SECRET_KEY), make all API tokens invalid (they were signed with another secret), use another "
+        "database than theirs, db:5432/w, leave its files "
         "behind (ckan_storage_path is not /srv/w), lose its waiting jobs (they are in another Redis, or in another "
         "database of it), replace its certificate (the one at /etc/ssl/certs/data.example.org.cert would be shown), "
         "change or drop these options: smtp.server; keep that with the settings that docs/takeover.md names, or take "

@@ -15,7 +15,7 @@ from pyinfra.api.exceptions import PyinfraError
 from deploys import preflight
 from facts.ckan_data import Holdings, HoldingsState, Location
 from facts.clock import Clock, ClockState
-from facts.foreign import Foreign
+from facts.foreign import Foreign, ForeignState
 from facts.host import Basics, HostState
 from facts.left_files import LeftFiles
 from facts.surroundings import Surroundings
@@ -127,7 +127,9 @@ class Host:
             return ClockState()
         if fact is Location:
             return self.location
-        if fact in (Foreign, LeftFiles, Surroundings):
+        if fact is Foreign:
+            return ForeignState(ours=True)
+        if fact in (LeftFiles, Surroundings):
             return fact.default()
         self.asked.append("new" if "role" in arguments else "old")
         return self.new if "role" in arguments else self.old
