@@ -30,8 +30,10 @@ try:
             for path in glob.glob(folder + "/**/*config_declaration.yaml", recursive=True):
                 for group in yaml.safe_load(open(path)).get("groups", []):
                     for option in group.get("options", []):
-                        if option.get("default") is not None:
-                            answer["defaults"][option["key"]] = str(option["default"])
+                        default = option.get("default")
+                        if default is not None:
+                            words = map(str, default if isinstance(default, list) else [default])
+                            answer["defaults"][option["key"]] = " ".join(words)
 except Exception:
     pass
 print(json.dumps(answer))
@@ -176,7 +178,9 @@ known, lost = asked["defaults"], []
 for name, value in theirs.items():
     if BY_US.fullmatch(name) or not value.strip():
         continue
-    would_be = mine[name] if name in mine else known.get(name, "")
+    if name in known and same(value, known[name]):
+        continue  # CKAN's own, as `ckan generate config` writes it: nobody chose it
+    would_be = mine.get(name, known.get(name, ""))
     more = name in LISTS and set(value.split()) <= set(would_be.split())
     if not more and not same(value, would_be):
         lost.append(name)

@@ -37,6 +37,8 @@ ckan.site_title = Water levels
 ckan.locale_order = en de
 ckan.auth.create_user_via_web = true
 ckan.feeds.limit = 20
+ckan.upload.types = image text
+SESSION_COOKIE_SECURE = false
 ckan.storage_path = /srv/ckan-water
 solr_url = http://127.0.0.1:8983/solr/ckan
 """
@@ -51,6 +53,7 @@ ckan.redis.url = redis://127.0.0.1:6379/0
 ckan.site_title = Water levels
 ckan.locale_order =  en  de
 ckan.auth.create_user_via_web = True
+SESSION_COOKIE_SECURE = true
 ckan.storage_path = /srv/ckan-water/
 """
 # CKAN's environment: a Python that knows a database, a queue, and CKAN's own defaults.
@@ -74,7 +77,11 @@ def from_url(url, socket_timeout): return Client()
 """,
     "yaml.py": """
 def safe_load(file):
-    return {"groups": [{"options": [{"key": "ckan.feeds.limit", "default": 20}, {"key": "ckan.site_title"}]}]}
+    known = {
+        "ckan.feeds.limit": 20, "ckan.upload.types": ["image", "text"], "SESSION_COOKIE_SECURE": False,
+        "ckan.site_title": None,
+    }
+    return {"groups": [{"options": [{"key": key, "default": default} for key, default in known.items()]}]}
 """,
     "ckan/config/config_declaration.yaml": "",
     "ckan/__init__.py": "",
