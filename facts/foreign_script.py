@@ -27,10 +27,14 @@ try:
     import yaml
     for package in ("ckan", "ckanext"):
         for folder in importlib.util.find_spec(package).submodule_search_locations:
+            if package == "ckan":  # which declares a function for it
+                answer["defaults"]["ckan.resource_formats"] = folder + "/config/resource_formats.json"
             for path in glob.glob(folder + "/**/*config_declaration.yaml", recursive=True):
                 for group in yaml.safe_load(open(path)).get("groups", []):
                     for option in group.get("options", []):
-                        default = option.get("default")
+                        default = option.get("default", option.get("placeholder"))
+                        if default is None and option.get("type") == "bool":
+                            default = False
                         if default is not None:
                             words = map(str, default if isinstance(default, list) else [default])
                             answer["defaults"][option["key"]] = " ".join(words)
@@ -178,9 +182,10 @@ known, lost = asked["defaults"], []
 for name, value in theirs.items():
     if BY_US.fullmatch(name) or not value.strip():
         continue
-    if name in known and same(value, known[name]):
+    default = re.sub(r"%\(([^)]+)\)s", lambda found: theirs.get(found.group(1), ""), known.get(name, ""))
+    if name in known and same(value, default):
         continue  # CKAN's own, as `ckan generate config` writes it: nobody chose it
-    would_be = mine.get(name, known.get(name, ""))
+    would_be = mine.get(name, default)
     more = name in LISTS and set(value.split()) <= set(would_be.split())
     if not more and not same(value, would_be):
         lost.append(name)

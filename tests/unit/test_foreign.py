@@ -39,6 +39,9 @@ ckan.auth.create_user_via_web = true
 ckan.feeds.limit = 20
 ckan.upload.types = image text
 SESSION_COOKIE_SECURE = false
+ckan.site_id = water
+ckan.hide_activity_from_users = %(ckan.site_id)s
+ckan.resource_formats = /usr/lib/ckan/water/lib/ckan/config/resource_formats.json
 ckan.storage_path = /srv/ckan-water
 solr_url = http://127.0.0.1:8983/solr/ckan
 """
@@ -54,6 +57,7 @@ ckan.site_title = Water levels
 ckan.locale_order =  en  de
 ckan.auth.create_user_via_web = True
 SESSION_COOKIE_SECURE = true
+ckan.site_id = water
 ckan.storage_path = /srv/ckan-water/
 """
 # CKAN's environment: a Python that knows a database, a queue, and CKAN's own defaults.
@@ -77,11 +81,11 @@ def from_url(url, socket_timeout): return Client()
 """,
     "yaml.py": """
 def safe_load(file):
-    known = {
-        "ckan.feeds.limit": 20, "ckan.upload.types": ["image", "text"], "SESSION_COOKIE_SECURE": False,
-        "ckan.site_title": None,
-    }
-    return {"groups": [{"options": [{"key": key, "default": default} for key, default in known.items()]}]}
+    known = {"ckan.feeds.limit": 20, "ckan.upload.types": ["image", "text"], "ckan.site_title": None}
+    options = [{"key": key, "default": default} for key, default in known.items()]
+    options.append({"key": "ckan.hide_activity_from_users", "type": "list", "placeholder": "%(ckan.site_id)s"})
+    options.append({"key": "SESSION_COOKIE_SECURE", "type": "bool"})
+    return {"groups": [{"options": options}]}
 """,
     "ckan/config/config_declaration.yaml": "",
     "ckan/__init__.py": "",
