@@ -21,8 +21,8 @@ _HEADING = re.compile(r"\s*\[[\w:. -]{1,40}\]\s*")
 # What a setting of any name may be without being a secret. Not nothing: a line of a private key may end with "=".
 _HARMLESS = re.compile(r"true|false|yes|no|on|off|none|all|default|[0-9]{1,6}[kmg]?b?", re.IGNORECASE)
 # Whoever writes such a word, an address with a user, or what gives one of Redis' users a password, may write a secret
-# beside it, whatever the setting's name is.
-_SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential|auth(?!\.)|://[^/\s]*@|[\s\"'][>#]\S", re.IGNORECASE)
+# beside it, whatever the setting's name is. (\x3e is ">", here not a shell's.)
+_SUSPICIOUS = re.compile(r"pass|pwd|secret|token|key|credential|auth(?!\.)|://[^/\s]*@|[\s\"'][\x3e#]\S", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

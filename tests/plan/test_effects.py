@@ -37,7 +37,7 @@ ONCE = {
     "TLS | Make the self-signed certificate",
 }
 # These have an effect on no host: they let a run go on, or stop it, before it changes anything.
-STOPS_ONLY = {"ckan_database_leave_behind", "dcor_scratch_space"}
+STOPS_ONLY = {"base_leave_behind", "base_take_over", "ckan_database_leave_behind", "dcor_scratch_space"}
 
 PLAIN = Portal({"portal_flavour": "ckan"})
 DCOR = Portal({"portal_flavour": "dcor"}, minio=True)
@@ -54,6 +54,7 @@ PLACES: dict[str, Portal] = {
     **{name: PLAIN.but(**MAIL) for name in OTHER if name.startswith(("ckan_smtp", "ckan_mail", "ckan_email"))},
     "patching_smtp_password": PLAIN.but(**PATCHING_MAIL, patching_smtp_user="mailer"),
     "ckan_smtp_password": PLAIN.but(**MAIL, ckan_smtp_user="mailer"),
+    "ckan_api_token_secret": PLAIN.but(ckan_api_token_own_secret=True),
     "ckan_plugins": PLAIN.but(ckan_default_views=["text_view"]),
     **{name: DCOR for name in OTHER if name.startswith(("workers_dcor", "scheduled"))},
     **{name: DCOR for name in ("nginx_read_paths", "nginx_write_paths", "nginx_blocked_extensions")},

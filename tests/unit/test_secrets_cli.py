@@ -37,7 +37,7 @@ class Desk:
     def __init__(self, folder: Path, alice: Operator, memory: str) -> None:
         self.alice, self.executed = alice, False
         self.checkout, self.home = folder / "checkout", folder / "home"
-        for name in ("group_data", "inventory", "locks", "settings"):
+        for name in ("group_data", "inventory", "locks", "pyinfra_adapter", "settings"):
             shutil.copytree(ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__", "lab.py"))
         shutil.copy(ROOT / "config.py", self.checkout)
         self.home.mkdir()
