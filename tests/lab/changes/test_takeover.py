@@ -75,7 +75,7 @@ def test_a_portal_made_by_hand(made: Portal, portal_host: PortalHost, tmp_path: 
     assert oracle.difference(before, oracle.snapshot(NAME)) == []
 
     with visit(made) as session, secret_store.unchanged():
-        assert acceptance.enters(session, made, made.password)
+        assert acceptance.enters(session, made, made.password, "/user/edit")
         ini = portal_host.read("/etc/ckan/default/ckan.ini")
         found = re.search(r"^SECRET_KEY *= *(\S+)", ini, re.M)
         assert found

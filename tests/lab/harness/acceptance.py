@@ -186,15 +186,15 @@ def logs_in(portal: Portal, password: str) -> bool:
         return enters(session, portal, password)
 
 
-def enters(session: requests.Session, portal: Portal, password: str) -> bool:
-    """As ``logs_in``, in a session that goes on."""
-    page = session.get(f"{portal.url}/user/login", timeout=TIMEOUT).text
-    found = re.search(r'name="_csrf_token" (?:content|value)="([^"]+)"', page)
+def enters(session: requests.Session, portal: Portal, password: str, page: str = "/dashboard/datasets") -> bool:
+    """As ``logs_in``, in a session that goes on; PAGE is shown only to those who are logged in."""
+    form_page = session.get(f"{portal.url}/user/login", timeout=TIMEOUT).text
+    found = re.search(r'name="_csrf_token" (?:content|value)="([^"]+)"', form_page)
     assert found, "the log-in page has no CSRF token"
     form = {"_csrf_token": found[1], "login": portal.sysadmin, "password": password}
     session.post(f"{portal.url}/user/login", form, headers={"Referer": portal.url}, timeout=TIMEOUT)
-    answer = session.get(f"{portal.url}/dashboard/datasets", timeout=TIMEOUT, allow_redirects=False)
-    assert answer.status_code in (200, 302), f"/dashboard/datasets answers HTTP {answer.status_code}"
+    answer = session.get(f"{portal.url}{page}", timeout=TIMEOUT, allow_redirects=False)
+    assert answer.status_code in (200, 302), f"{page} answers HTTP {answer.status_code}"
     return answer.status_code == 200
 
 
