@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import host, paths
+from lab import base, host, paths
 
 pytestmark = [
     pytest.mark.lab,
@@ -373,9 +373,7 @@ def test_killed_build_is_not_taken_for_whole(tmp_path: Path) -> None:
 
 
 def test_old_base_stands_in_when_it_cannot_be_rebuilt(tmp_path: Path, spare: Lab) -> None:
-    spare("up", "k1", "--release", "bookworm")  # makes sure that there is a base
-    spare("down")
-    newest = max((paths.cache() / "bases").glob("bookworm-*-*"), key=lambda path: path.name.rpartition("-")[2])
+    newest = base.ensure("bookworm").parent  # there may be a newer one of another working copy's
     cache = tmp_path / "cache"
     (cache / "bases").mkdir(parents=True)
     old = cache / "bases" / f"{newest.name.rpartition('-')[0]}-{int(time.time()) - 8 * 24 * 3600}"
