@@ -45,8 +45,9 @@ def preflight(settings: HostSettings) -> Release:
     if basics.space < settings.base.minimum_space:
         wanted = settings.base.minimum_space
         problems.append(f"/ has {basics.space} GiB free, less than base_minimum_space = {wanted}")
-    problems += surroundings(settings, RELEASES.get(basics.codename))
-    ours, problem = foreign(settings, RELEASES[basics.codename]) if basics.codename in RELEASES else (True, "")
+    release = RELEASES.get(basics.codename)
+    problems += surroundings(settings, release)
+    ours, problem = foreign(settings, release) if release else (True, "")
     if problem:
         problems.append(problem)
     elif ours:  # of a portal that is not, root runs nothing to ask it
@@ -55,7 +56,7 @@ def preflight(settings: HostSettings) -> Release:
             problems += filter(None, (_left_behind(settings.ckan), left_jobs(settings.ckan)))
     if settings.minio and (problem := emptied_storage(settings.minio)):
         problems.append(problem)
-    if basics.codename in RELEASES and (problem := another_database(settings, RELEASES[basics.codename])):
+    if release and (problem := another_database(settings, release)):
         problems.append(problem)
     if problems:
         raise PyinfraError(f"{host.name} cannot be deployed, nothing was changed: {'; '.join(problems)}")

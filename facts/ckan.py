@@ -10,6 +10,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.sent import PRIVATE, in_environment_or_host
 from facts.value import Value
 
 _VERSION = r"""
@@ -22,16 +23,14 @@ printf 'deb %s\n' "$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}' python-ck
 # Heads are those revisions of the installed migrations that no other one follows; the applied ones stand in the
 # tables alembic_version and PLUGIN_alembic_version. CKAN's own command takes seconds and does not tell them apart
 # by its exit status. The URL is read from ckan.ini on the host: it holds the password.
-_DATABASE = r"""
-import configparser, glob, json, os, re, stat, sys
+_DATABASE = (
+    PRIVATE
+    + r"""
+import configparser, glob, json, os, re, sys
 ini, stamp, user, plugins = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 answer = {"reachable": False, "missing": False, "pending": [], "stamp": None, "user": ""}
-try:
-    found = os.lstat(stamp)
-    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid():
-        answer["stamp"] = open(stamp).read().strip()
-except OSError:
-    pass
+if (noted := private(stamp)) is not None:
+    answer["stamp"] = noted.strip()
 def heads(pattern):
     revisions, followed = set(), set()
     for path in glob.glob(pattern):
@@ -75,13 +74,7 @@ except Exception as error:
         raise
 print(json.dumps(answer))
 """
-
-
-_RUN = r"""
-python=$1; shift
-[ -x "$python" ] || python=$(command -v python3) || exit 0
-exec "$python" -I -c "$@"
-"""
+)
 
 
 @dataclass(frozen=True)
@@ -147,8 +140,7 @@ class Database(FactBase[DatabaseState]):
     @override
     def command(self, path: str, ini: str, stamp: str, plugins: Sequence[str] = (), user: str = "") -> StringCommand:
         """Build the one command of this fact; without an environment the host's Python tells the stamp at least."""
-        arguments = map(QuoteString, (f"{path}/bin/python", _DATABASE, ini, stamp, user, *plugins))
-        return StringCommand("sh -c", QuoteString(_RUN), "ckan-deploy", *arguments)
+        return in_environment_or_host(path, _DATABASE, ini, stamp, user, *plugins)
 
     @staticmethod
     @override

@@ -9,21 +9,22 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
-from facts.stdin import REST
+from facts.sent import LOCATION, in_environment
 from facts.value import Value
 
 # The distribution's Python, not CKAN's: whatever state the environment is in, this must be known.
-_LOCATION = r"""
-import configparser, sys, urllib.parse
+_LOCATION = (
+    LOCATION
+    + r"""
+import configparser, sys
 parser = configparser.RawConfigParser(strict=False)
 try:
     parser.read(sys.argv[1])
-    url = urllib.parse.urlsplit(parser.get("app:main", "sqlalchemy.url").replace("%%", "%"))
-    host = "127.0.0.1" if url.hostname in ("localhost", "::1", None) else url.hostname
-    print("%s:%d/%s" % (host, url.port or 5432, url.path.lstrip("/")))
+    print(location(parser.get("app:main", "sqlalchemy.url").replace("%%", "%"), 5432, "/"))
 except (configparser.Error, ValueError):
     pass
 """
+)
 # As whom and with which password: as ckan.ini says, unless a role is given; then its password is on standard input.
 _HOLDINGS = r"""
 import configparser, json, sys
@@ -131,9 +132,7 @@ class Holdings(FactBase[HoldingsState]):
         role: str = "",
     ) -> StringCommand:  # fmt: skip
         """Build the one command of this fact; without an environment it prints nothing."""
-        python = QuoteString(f"{path}/bin/python")
-        arguments = map(QuoteString, (ini, *map(str, database), role, *ours))
-        return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_HOLDINGS), *arguments, *REST)
+        return in_environment(path, _HOLDINGS, ini, *map(str, database), role, *ours, stdin=True)
 
     @staticmethod
     @override

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.sent import PRIVATE, in_environment_or_host
 from facts.value import Value
 
 # Everybody may ask for the cluster's identifier. The oldest user is CKAN's own, whose number is made by chance: it goes
 # with the data into a dump, and to another cluster.
-_IDENTITY = r"""
-import configparser, json, os, stat, sys
+_IDENTITY = (
+    PRIVATE
+    + r"""
+import configparser, json, sys
 ini, record = sys.argv[1:]
 answer = {"recorded": None, "present": None}
 try:
-    found = os.lstat(record)
-    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid():
-        location, system, database, content = open(record).read().removesuffix("\n").split(" ")
+    if (note := private(record)) is not None:
+        location, system, database, content = note.removesuffix("\n").split(" ")
         noted = {"system": system, "database": int(database), "content": content}
         answer["recorded"] = {"location": location, **noted}
-except (OSError, ValueError):
+except ValueError:
     pass
 try:
     import psycopg2
@@ -47,11 +49,7 @@ except Exception:
     pass
 print(json.dumps(answer))
 """
-_RUN = r"""
-python=$1; shift
-[ -x "$python" ] || python=$(command -v python3) || exit 0
-exec "$python" -I -c "$@"
-"""
+)
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,7 @@ class Identity(FactBase[IdentityState]):
     @override
     def command(self, path: str, ini: str, record: str) -> StringCommand:
         """Build the one command of this fact; without an environment the host's Python tells the note at least."""
-        arguments = map(QuoteString, (f"{path}/bin/python", _IDENTITY, ini, record))
-        return StringCommand("sh -c", QuoteString(_RUN), "ckan-deploy", *arguments)
+        return in_environment_or_host(path, _IDENTITY, ini, record)
 
     @staticmethod
     @override

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.sent import PRIVATE, in_environment
 from facts.value import Value
 
 # What the index must hold is every active dataset, private ones included; what it must not hold are those that are
@@ -16,19 +17,15 @@ from facts.value import Value
 # what differs is looked at again for a while before it counts. Datasets that CKAN itself failed to index stand in
 # the stamp, below its key, and do not count; a stamp that anybody else could have written counts for nothing. The
 # database's URL is read on the host: it holds the password.
-COMPARE = r"""
-import configparser, json, os, re, stat, sys, time, urllib.error, urllib.parse, urllib.request
+COMPARE = (
+    PRIVATE
+    + r"""
+import configparser, json, re, sys, time, urllib.error, urllib.parse, urllib.request
 def compare(ini, url, site, stamp, wait, again):
     answer = {"known": False, "total": 0, "missing": [], "surplus": [], "stamp": None, "refused": []}
-    try:
-        status = os.lstat(stamp)
-        ours = stat.S_ISREG(status.st_mode) and (stat.S_IMODE(status.st_mode), status.st_uid) == (0o600, os.getuid())
-        with open(stamp) as file:
-            key, *refused = file.read().split()
-        if ours and all(re.fullmatch(r"[\w-]{2,100}", word) for word in refused):
-            answer.update(stamp=key, refused=refused)
-    except (OSError, ValueError):
-        pass
+    key, *refused = (private(stamp) or "").split() or [None]
+    if key and all(re.fullmatch(r"[\w-]{2,100}", word) for word in refused):
+        answer.update(stamp=key, refused=refused)
     parser = configparser.RawConfigParser(strict=False)
     parser.read(ini)
     option = lambda name, other: parser.get("app:main", name, fallback=other)
@@ -76,6 +73,7 @@ def compare(ini, url, site, stamp, wait, again):
         return answer
     return {**answer, "known": True, "missing": sorted(missing), "surplus": sorted(surplus)}
 """
+)
 _FACT = (
     COMPARE
     + r"""
@@ -120,9 +118,7 @@ class Index(FactBase[IndexState]):
     @override
     def command(self, path: str, ini: str, url: str, site: str, stamp: str, wait: int = 0) -> StringCommand:
         """Build the one command of this fact; without an environment it prints nothing."""
-        python = QuoteString(f"{path}/bin/python")
-        arguments = map(QuoteString, (ini, url, site, stamp, str(wait), str(_SETTLE)))
-        return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_FACT), *arguments)
+        return in_environment(path, _FACT, ini, url, site, stamp, str(wait), str(_SETTLE))
 
     @staticmethod
     @override

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.sent import LOCATION, in_environment
 from facts.value import Value
 
-_QUEUE = r"""
-import configparser, json, sys, urllib.parse
+_QUEUE = (
+    LOCATION
+    + r"""
+import configparser, json, sys
 answer = {"location": "", "jobs": None}
 try:
     parser = configparser.RawConfigParser(strict=False)
     parser.read(sys.argv[1])
     url = parser.get("app:main", "ckan.redis.url").replace("%%", "%")
-    found = urllib.parse.urlsplit(url)
-    host = "127.0.0.1" if found.hostname in ("localhost", "::1", None) else found.hostname
-    answer["location"] = "%s:%d%s" % (host, found.port or 6379, found.path or "/0")
+    answer["location"] = location(url, 6379, "/0")
     if answer["location"] != sys.argv[2]:
         import redis
         client = redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
@@ -29,6 +30,7 @@ except Exception:
     pass
 print(json.dumps(answer))
 """
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,7 @@ class Queue(FactBase[QueueState]):
     @override
     def command(self, path: str, ini: str, wanted: str) -> StringCommand:
         """Build the one command of this fact; without an environment it prints nothing."""
-        python = QuoteString(f"{path}/bin/python")
-        arguments = map(QuoteString, (ini, wanted))
-        return StringCommand("! test -x", python, "||", python, "-I -c", QuoteString(_QUEUE), *arguments)
+        return in_environment(path, _QUEUE, ini, wanted)
 
     @staticmethod
     @override

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
 from facts.foreign_script import ASK, FIND
-from facts.stdin import REST
+from facts.sent import on_host
 from facts.value import Value
 
 
@@ -65,8 +65,7 @@ class Foreign(FactBase[ForeignState]):
     @override
     def command(self, marks: Sequence[str], ini: str, database: str = "", port: int = 5432) -> StringCommand:
         """Build the one command of this fact; where there is no Python yet, there is no portal either."""
-        arguments = map(QuoteString, (" ".join(marks), ini, database, str(port), ASK))
-        return StringCommand("! command -v python3 >/dev/null || python3 -I -c", QuoteString(FIND), *arguments, *REST)
+        return on_host(FIND, " ".join(marks), ini, database, str(port), ASK, stdin=True)
 
     @staticmethod
     @override

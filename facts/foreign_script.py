@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from facts.sent import LOCATION
+
 # As CKAN's processes' account, since the environment is somebody else's: root runs nothing of it.
 # Standard input: two lines, the URLs of the database and of Redis.
 ASK = r"""
@@ -45,7 +47,9 @@ print(json.dumps(answer))
 
 # Root's, with the distribution's Python. Standard input: the ckan.ini that the run would write; empty on a host that
 # gets none. Only names of options leave the host: a value may be somebody's secret.
-FIND = r"""
+FIND = (
+    LOCATION
+    + r"""
 import configparser, glob, json, os, pwd, re, subprocess, sys
 marks, ini, database, port, ask = sys.argv[1].split(), *sys.argv[2:6]
 wanted = sys.stdin.read()
@@ -138,15 +142,11 @@ def key_of_tokens(found, way):
 def key_of_sessions(found):
     return found.get("SECRET_KEY") or found.get("beaker.session.secret") or ""
 
-def address(url):
-    found = re.match(r"\w+://(?:[^@/]*@)?([^/:]*)(?::(\d+))?(?:/(\d+))?", url or "redis://localhost:6379/0")
-    host, number, index = found.groups() if found else (url, "", "")
-    return ("127.0.0.1" if host in ("localhost", "::1", "") else host, number or "6379", index or "0")
-
-def database_of(url):
-    found = re.match(r"\w+(?:\+\w+)?://(?:[^@/]*@)?([^/:]*)(?::(\d+))?/([^?]*)", url or "")
-    host, number, name = found.groups() if found else (url, "", "")
-    return "%s:%s/%s" % ("127.0.0.1" if host in ("localhost", "") else host, number or "5432", name)
+def place(url, port, path):
+    try:
+        return location(url or "", port, path)
+    except ValueError:  # nobody could follow it
+        return ""
 
 def files(folder):
     return sum(len(names) for _, _, names in os.walk(folder)) if folder.startswith("/") else 0
@@ -193,15 +193,16 @@ storage = theirs.get("ckan.storage_path", "").rstrip("/")
 say(database=database_there(), portal={
     "ini": path,
     "datasets": asked["datasets"], "users": asked["users"], "jobs": asked["jobs"],
-    "database": database_of(theirs["sqlalchemy.url"]),
-    "database_kept": database_of(theirs["sqlalchemy.url"]) == database_of(mine.get("sqlalchemy.url")),
+    "database": place(theirs["sqlalchemy.url"], 5432, "/"),
+    "database_kept": place(theirs["sqlalchemy.url"], 5432, "/") == place(mine.get("sqlalchemy.url"), 5432, "/"),
     "storage": storage,
     "files": files(storage),
     "storage_kept": not storage or os.path.realpath(storage) == os.path.realpath(mine.get("ckan.storage_path") or "/"),
     "sessions_kept": key_of_sessions(theirs) == key_of_sessions(mine),
     "tokens_kept": all(key_of_tokens(theirs, way) == key_of_tokens(mine, way) for way in ("en", "de")),
-    "queue_kept": address(theirs.get("ckan.redis.url")) == address(mine.get("ckan.redis.url")),
+    "queue_kept": place(theirs.get("ckan.redis.url"), 6379, "/0") == place(mine.get("ckan.redis.url"), 6379, "/0"),
     "options": sorted(lost),
     "certificates": certificates(),
 })
 """
+)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.sent import on_host
 from facts.value import Value
 
 # Files are counted only where a folder would be another one: a storage may hold millions.
@@ -68,8 +69,7 @@ class LeftFiles(FactBase[dict[str, LeftState]]):
     @override
     def command(self, ini: str, storage: str, environment: str, mark: str, data: str) -> StringCommand:
         """Build the one command of this fact."""
-        arguments = map(QuoteString, (ini, storage, environment, mark, data))
-        return StringCommand("! command -v python3 >/dev/null || python3 -I -c", QuoteString(_SCRIPT), *arguments)
+        return on_host(_SCRIPT, ini, storage, environment, mark, data)
 
     @staticmethod
     @override

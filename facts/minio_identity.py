@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
 
+from facts.sent import PRIVATE, on_host
 from facts.value import Value
 
 # MinIO gives a storage its number when it begins with an empty folder.
-_SCRIPT = r"""
-import json, os, stat, sys
+_SCRIPT = (
+    PRIVATE
+    + r"""
+import json, sys
 data, note = sys.argv[1:]
 answer = {"noted": "", "present": ""}
 try:
-    found = os.lstat(note)
-    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o600 and found.st_uid == os.geteuid():
-        number, folder = open(note).read().removesuffix("\n").split(" ", 1)
+    if (text := private(note)) is not None:
+        number, folder = text.removesuffix("\n").split(" ", 1)
         answer["noted"] = number if folder == data else ""
-except (OSError, ValueError):
+except ValueError:
     pass
 try:
     answer["present"] = str(json.load(open(data + "/.minio.sys/format.json"))["id"])
@@ -29,6 +31,7 @@ except (OSError, ValueError, KeyError, TypeError):
     pass
 print(json.dumps(answer))
 """
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,7 @@ class Storage(FactBase[StorageState]):
     @override
     def command(self, data: str, note: str) -> StringCommand:
         """Build the one command of this fact."""
-        arguments = map(QuoteString, (data, note))
-        return StringCommand("! command -v python3 >/dev/null || python3 -I -c", QuoteString(_SCRIPT), *arguments)
+        return on_host(_SCRIPT, data, note)
 
     @staticmethod
     @override

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import FactBase, StringCommand
 from pyinfra.api.exceptions import FactProcessError
 from typing_extensions import override
+
+from facts.sent import on_host
 
 # Speaks to Redis as its configuration says, without a client: the password would be in its arguments or environment.
 CONNECT = r"""
@@ -67,8 +69,7 @@ class Unwritten(FactBase[int]):
     @override
     def command(self, path: str) -> StringCommand:
         """Build the one command of this fact."""
-        script = QuoteString(_UNWRITTEN)
-        return StringCommand("! command -v python3 >/dev/null || python3 -I -c", script, QuoteString(path))
+        return on_host(_UNWRITTEN, path)
 
     @staticmethod
     @override

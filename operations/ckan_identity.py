@@ -12,7 +12,6 @@ from operations import foresight, stamps
 from operations.files import script
 
 RECORD = f"{stamps.FOLDER}/database"
-_NOTE = stamps.WRITE + 'set -e; stamp "$1" "$2"'
 _EMPTY = f"{stamps.FOLDER}/empty"  # never a file: only what is noted beforehand
 
 
@@ -37,7 +36,7 @@ def recorded(path: str, ini: str, location: str) -> Generator[StringCommand, Non
         return
     foresight.will_touch(RECORD)
     words = (location, found.system, found.database, found.content) if found else ()
-    yield script(_NOTE, RECORD, " ".join(map(str, words)))
+    yield script(stamps.NOTE, RECORD, " ".join(map(str, words)))
 
 
 def will_be_another(empty: bool) -> None:

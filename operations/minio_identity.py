@@ -13,7 +13,6 @@ from operations.files import script
 from operations.minio import FOLDER
 
 NOTE = f"{FOLDER}/storage"
-_WRITE = stamps.WRITE + 'set -e; stamp "$1" "$2"'
 
 
 @operation()
@@ -29,4 +28,4 @@ def noted(data: str) -> Generator[StringCommand, None, None]:
     if not state.present and not foresight.preparing():
         raise OperationError(f"MinIO has no storage in {data}; see `journalctl -u minio`")
     foresight.will_touch(NOTE)
-    yield script(_WRITE, NOTE, f"{state.present} {data}")
+    yield script(stamps.NOTE, NOTE, f"{state.present} {data}")

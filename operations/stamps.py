@@ -25,3 +25,5 @@ stamp() {
 }
 """
 )
+# Note $2 at $1.
+NOTE = WRITE + 'set -e; stamp "$1" "$2"'

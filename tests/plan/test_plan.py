@@ -126,7 +126,7 @@ def test_a_database_host_that_was_replaced_stops_the_portal(known: bool, tmp_pat
     record = {"location": "192.0.2.21:5432/ckan_default", "system": "7", "database": 16384, "content": "abc"}
     answers = {
         "pg_control_system": json.dumps({"recorded": record if known else None, "present": None}),
-        'print("%s:%d/%s"': record["location"],
+        "print(location(parser": record["location"],
     }
     inventory = fake.fake_inventory(INVENTORIES["production"], tmp_path)
     text = inventory.read_text()

@@ -65,7 +65,7 @@ SEAMS: dict[str, dict[str, Any]] = {
         "facts.cluster._RECORD": "SCRIPT",
         "facts.cluster._HELD": "SCRIPT",
     },
-    "ckan_identity": {"facts.ckan_identity._RUN": "SCRIPT", "facts.ckan_identity._IDENTITY": "CODE"},
+    "ckan_identity": {"facts.sent._EITHER": "SCRIPT", "facts.ckan_identity._IDENTITY": "CODE"},
     "http": {"facts.http._SCRIPT": "SCRIPT"},
     "postgresql": {
         "facts.postgresql._SCRIPT": "SCRIPT",
